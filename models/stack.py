@@ -1,0 +1,33 @@
+"""Stacks: what people name when they ask "is prod up?"."""
+
+from __future__ import annotations
+
+from peewee import BigIntegerField, ForeignKeyField, TextField
+
+from models.base import BaseModel, TypedIdField
+from models.organization import Organization
+
+
+class Stack(BaseModel):
+    """A named set of resources that one engine provisions together.
+
+    `lost_after_ms` is the stack's own time-out; null: the setting's, or what its past has taught.
+    `last_run_at` is when its latest run began to speak, for the list of stacks.
+    """
+
+    id = TypedIdField("stk")
+    organization = ForeignKeyField(Organization, on_delete="CASCADE", index=False)
+    engine = TextField()
+    name = TextField()
+    lost_after_ms = BigIntegerField(null=True)
+    last_run_at = BigIntegerField(null=True)
+    revision = BigIntegerField(default=0)
+    created_at = BigIntegerField()
+
+    class Meta:
+        indexes = (
+            # Ingest: the stack that a batch names.
+            (("organization", "engine", "name"), True),
+            # The list of stacks, latest run first.
+            (("organization", "last_run_at", "id"), False),
+        )
