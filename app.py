@@ -1,0 +1,207 @@
+"""The web app: `create_app` wires everything, read from top to bottom.
+
+`granian --interface wsgi --factory app:create_app` serves it; `slipway serve` does that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from time import perf_counter
+from typing import Any
+
+from flask import Flask, Response, g, request
+from flask.sessions import SecureCookieSessionInterface
+from flask_login import LoginManager, UserMixin, current_user
+from flask_wtf.csrf import CSRFProtect
+from htmx_flask import Htmx
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from config import Settings, settings_from_environment
+from models.connection import open_database
+from models.migrate import migrate
+from provisioning.permissions import Person, find_person
+from views import access
+from views.errors import register_error_pages
+from views.system import system
+
+# Every blueprint of the app. Those of the API take bearer tokens only, so no other site can forge their requests.
+PAGES = (system,)
+API = ()
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+# Set where the answer has no header of that name: a page that may be framed brings its own policy.
+DEFAULT_HEADERS = (
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    # Not `no-referrer`: over TLS, forms are checked against the page they come from.
+    ("Referrer-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ("Cache-Control", "private, no-cache"),
+)
+STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000")
+
+log = logging.getLogger("slipway")
+access_log = logging.getLogger("slipway.access")
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the web app from the settings (from the environment where none are given)."""
+    settings = settings or settings_from_environment()
+    configure_logging(settings.log_level)
+
+    # Connections are made per thread when first needed and stay open: one a request would halve the polls.
+    migrate(open_database(settings.database_url, settings.home_path))
+
+    app = Slipway(__name__)
+    app.config.update(
+        SETTINGS=settings,
+        SECRET_KEY=secret_key(settings),
+        MAX_CONTENT_LENGTH=settings.max_batch_bytes,
+        SESSION_COOKIE_NAME="slipway",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.public_url.startswith("https://"),
+        PERMANENT_SESSION_LIFETIME=timedelta(days=settings.session_days),
+        # A cookie in every answer would be signed anew by every poll.
+        SESSION_REFRESH_EACH_REQUEST=False,
+        # A form stays good as long as its session: dashboards are open for days.
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    app.session_interface = SessionCookies()
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+    Htmx(app)
+    sign_in = LoginManager()
+    # Flask-Login's own context processor loads the user for every template, those of polls too.
+    sign_in.init_app(app, add_context_processor=False)
+    sign_in.session_protection = None
+    sign_in.user_loader(load_signed_in)
+    app.jinja_env.globals.update(current_user=current_user, person=access.person, place=access.place)
+
+    app.before_request(start_clock)
+    app.before_request(access.enforce)
+    forms = CSRFProtect(app)
+
+    for blueprint in PAGES:
+        app.register_blueprint(blueprint)
+    for blueprint in API:
+        app.register_blueprint(blueprint)
+        forms.exempt(blueprint)
+    register_error_pages(app)
+
+    # Flask runs these in the reverse order: the line in the log tells the answer that is sent.
+    app.after_request(write_access_log)
+    app.after_request(access.require_check)
+
+    app.wsgi_app = DefaultHeaders(app.wsgi_app)  # type: ignore[method-assign]
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
+        )
+    return app
+
+
+def secret_key(settings: Settings) -> str:
+    """The key that signs sessions: the setting, or the file in the home folder, made where there is none."""
+    if settings.secret_key:
+        return settings.secret_key
+    path = settings.home_path / "secret.key"
+    settings.home_path.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text("ascii").strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    return path.read_text("ascii").strip()
+
+
+class Slipway(Flask):
+    """The app. It words its own log line of a failure, because Flask's holds the path with the token of a share."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Write a failed request's traceback to the log."""
+        log.error("%s %s failed", request.method, path_without_secrets(), exc_info=exc_info)
+
+
+class SignedIn(UserMixin):
+    """What Flask-Login keeps for a request: the person, and the id that goes into the session."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        # The version makes "sign out everywhere" end every session at once.
+        self.id = f"{person.id}:{person.version}"
+
+
+def load_signed_in(session_id: str) -> SignedIn | None:
+    """Who a session's `usr_…:3` is, unless the session was ended."""
+    user_id, _, version = session_id.partition(":")
+    person = find_person(user_id, int(version)) if version.isdigit() else None
+    return SignedIn(person) if person else None
+
+
+class SessionCookies(SecureCookieSessionInterface):
+    """Signed cookies that are Secure wherever the request came over TLS, behind a proxy too."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Whether the cookie may only travel over TLS."""
+        return bool(app.config["SESSION_COOKIE_SECURE"] or request.is_secure)
+
+
+class DefaultHeaders:
+    """Adds the security headers that an answer does not have.
+
+    It works on WSGI's list: the same through Flask's header objects costs a poll ten times as much.
+    """
+
+    def __init__(self, wsgi_app: Callable[..., Iterable[bytes]]) -> None:
+        self.wsgi_app = wsgi_app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start_with_headers(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            present = {name for name, _ in headers}
+            headers.extend([one for one in DEFAULT_HEADERS if one[0] not in present])
+            if environ["wsgi.url_scheme"] == "https":
+                headers.append(STRICT_TRANSPORT)
+            return start_response(status, headers, *rest)
+
+        return self.wsgi_app(environ, start_with_headers)
+
+
+def start_clock() -> None:
+    """Remember when the request began, for its line in the log."""
+    g.began = perf_counter()
+
+
+def write_access_log(answer: Response) -> Response:
+    """One line a request."""
+    if access_log.isEnabledFor(logging.INFO):
+        took = (perf_counter() - g.began) * 1000 if "began" in g else 0.0
+        access_log.info("%s %s %d %.1fms", request.method, path_without_secrets(), answer.status_code, took)
+    return answer
+
+
+def path_without_secrets() -> str:
+    """The request's path as it may stand in a log: no query, and the route in place of a path that holds a token."""
+    rule = request.url_rule
+    path = rule.rule if rule is not None and "token" in rule.arguments else request.path
+    return path if path.isprintable() else ascii(path)
+
+
+def configure_logging(level: str) -> None:
+    """Send Slipway's log lines to standard error, once a process."""
+    log.setLevel(level.upper())
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        log.addHandler(handler)

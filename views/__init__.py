@@ -1,0 +1,1 @@
+"""Flask blueprints, thin: a view takes its arguments, calls the core and renders."""

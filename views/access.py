@@ -1,0 +1,335 @@
+"""Who may call which route: every permission check of the web side is in this file.
+
+`RULES` names, for each endpoint, who gets in; `enforce` runs before every request and refuses an endpoint without a
+rule. Six kinds of rule:
+
+- `PUBLIC`: everybody.
+- `SIGNED_IN`: whoever is signed in; the view touches nothing but what is that person's own.
+- `in_organization(read, change)`: members of the current organisation whose role includes the permission.
+- `OF_OBJECT`: the organisation is that of the thing in the URL. The view must get it through `for_reading` or
+  `for_changing`, or search with `reader()`.
+- `POLL`: a signed session is enough to get in; the poll's own SQL checks version, membership and role, and the view
+  hands what it found to `confirm_poll`.
+- `SHARED`: the token in the URL decides; the view says `mark_checked()` once it has found the link.
+- `token(scope)`: `Authorization: Bearer`, with the scope. Sessions are of no use here, so neither is a forged request.
+
+For the kinds where the view takes part, `require_check` turns a 2xx answer that was made without any check into a 500:
+a forgotten check fails closed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NoReturn, Protocol, TypeVar, cast
+from urllib.parse import quote, urlsplit
+
+from flask import Response, abort, current_app, g, redirect, request, session
+from flask_login import current_user
+from htmx_flask import make_response
+from werkzeug.wrappers import Response as AnyResponse
+
+from provisioning.errors import MissingPermission, NotAMember, NotFound
+from provisioning.permissions import Person, Place, find_person, givers, level_allows, require
+from provisioning.readers import Reader
+from provisioning.tokens import TokenIdentity, find_token
+from views.clock import now_ms
+from views.errors import error_answer, problem, wants_fragment, wants_problem
+
+
+class Kind(Enum):
+    """Who decides about a request; see the top of the file."""
+
+    PUBLIC = "public"
+    SIGNED_IN = "signed in"
+    ORGANIZATION = "organization"
+    OBJECT = "object"
+    POLL = "poll"
+    SHARED = "shared"
+    TOKEN = "token"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One endpoint's rule. `needed` is a permission, or a token's scope; `to_change` is what other methods than GET
+    need, where that differs."""
+
+    kind: Kind
+    needed: str = ""
+    to_change: str = ""
+
+
+PUBLIC = Rule(Kind.PUBLIC)
+SIGNED_IN = Rule(Kind.SIGNED_IN)
+OF_OBJECT = Rule(Kind.OBJECT)
+POLL = Rule(Kind.POLL)
+SHARED = Rule(Kind.SHARED)
+
+
+def in_organization(needed: str, to_change: str = "") -> Rule:
+    """For members of the current organisation whose role includes the permission."""
+    return Rule(Kind.ORGANIZATION, needed, to_change or needed)
+
+
+def token(scope: str) -> Rule:
+    """For bearer tokens with the scope (`full` includes every scope)."""
+    return Rule(Kind.TOKEN, scope)
+
+
+# Add a line for each endpoint; a test walks all routes of the app and fails on one that has none.
+RULES: dict[str, Rule] = {
+    "static": PUBLIC,
+    "system.healthz": PUBLIC,
+    "system.readyz": PUBLIC,
+    "system.reporter": PUBLIC,
+}
+
+_LEFT_TO_THE_VIEW = frozenset({Kind.OBJECT, Kind.POLL, Kind.SHARED})
+
+
+class NoRule(Exception):
+    """An endpoint has no line in `RULES`."""
+
+
+class UncheckedAnswer(Exception):
+    """A view answered about an object and never asked whether it may."""
+
+
+def enforce() -> AnyResponse | None:
+    """Before every request: let it in by its endpoint's rule, or answer in its place."""
+    endpoint = request.endpoint
+    if endpoint is None:
+        return None  # No such route or method: Flask answers.
+    rule = RULES.get(endpoint)
+    if rule is None:
+        if current_app.testing:
+            raise NoRule(f"{endpoint} has no line in views.access.RULES.")
+        return error_answer(403, detail="This page has no rule that says who may see it.")
+    kind = rule.kind
+    if kind is Kind.POLL or kind is Kind.OBJECT:
+        return None if session_identity() is not None else sign_in_first()
+    if kind is Kind.PUBLIC or kind is Kind.SHARED:
+        return None
+    if kind is Kind.TOKEN:
+        return _enforce_token(rule.needed)
+    who = person()
+    if who is None:
+        return sign_in_first()
+    if kind is Kind.ORGANIZATION:
+        _enforce_organization(who, rule.needed if request.method in {"GET", "HEAD"} else rule.to_change)
+    return None
+
+
+def require_check(answer: Response) -> Response:
+    """After every request: fail closed where the view had to check and did not."""
+    if 200 <= answer.status_code < 300 and request.endpoint is not None:
+        rule = RULES.get(request.endpoint)
+        if rule is not None and rule.kind in _LEFT_TO_THE_VIEW and not g.get("access_checked"):
+            raise UncheckedAnswer(f"{request.endpoint} answered {answer.status_code} without a check of access.")
+    return answer
+
+
+def mark_checked() -> None:
+    """Say that this request's access was decided, where no function here did it."""
+    g.access_checked = True
+
+
+# --- Who asks
+
+
+def session_identity() -> tuple[str, int] | None:
+    """(user id, version) from the signed session, without a query; None where nobody is signed in.
+
+    The version is to be compared with the user's own: a session that was ended still carries a good signature.
+    """
+    text = session.get("_user_id")
+    if not isinstance(text, str):
+        return None
+    user_id, _, version = text.partition(":")
+    return (user_id, int(version)) if version.isdigit() else None
+
+
+def session_organization() -> str | None:
+    """The id of the current organisation from the session, without a query and unchecked: for a poll's own SQL."""
+    return cast("str | None", session.get("organization"))
+
+
+def person() -> Person | None:
+    """Who is signed in, with all places: one query, made at most once a request. Not for polls."""
+    return current_user.person if current_user.is_authenticated else None
+
+
+def signed_in_person() -> Person:
+    """Who is signed in; ends the request with the way to sign-in where nobody is."""
+    who = person()
+    if who is None:
+        abort(sign_in_first())
+    return who
+
+
+def place() -> Place | None:
+    """The place in the current organisation: the one chosen in the header, else the default one, else None."""
+    who = person()
+    if who is None or not who.places:
+        return None
+    return who.place_in(session.get("organization") or "") or who.places[0]
+
+
+def current_place() -> Place:
+    """The place in the current organisation; raises `NotAMember` where the person has no place at all."""
+    here = place()
+    if here is None:
+        raise NotAMember("You do not belong to any organisation yet. Ask an owner to add you.")
+    return here
+
+
+def token_identity() -> TokenIdentity | None:
+    """Whose bearer token this request carries; None without one, or with one that is unknown, revoked or over."""
+    if "token_identity" not in g:
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        g.token_identity = find_token(secret.strip(), now_ms()) if scheme.lower() == "bearer" and secret else None
+    return cast("TokenIdentity | None", g.token_identity)
+
+
+def reader() -> Reader:
+    """The reader of this request for `provisioning.queries`, which search only what it may see.
+
+    A member who may read provisioning nowhere is told which permission is missing.
+    """
+    mark_checked()
+    by_token = g.get("token_identity")
+    if by_token is not None:
+        return Reader(organization_id=by_token.organization_id)
+    who = signed_in_person()
+    if not any(one.may("provisioning:read") for one in who.places):
+        here = current_place()
+        raise MissingPermission("provisioning:read", here.organization_id, givers=givers(here.organization_id))
+    return Reader(user_id=who.id)
+
+
+# --- The paired loaders
+
+
+class OfOrganization(Protocol):
+    """Anything that belongs to an organisation."""
+
+    @property
+    def organization_id(self) -> str:
+        """Its organisation."""
+
+
+Found = TypeVar("Found", bound=OfOrganization)
+
+
+def for_reading(found: Found | None, area: str = "provisioning") -> Found:
+    """Give back what was found where the reader may see it: a 404 for None and for another organisation's, a 403
+    for a member without the permission. For a token its own organisation counts."""
+    return _allowed(found, f"{area}:read")
+
+
+def for_changing(found: Found | None, area: str = "provisioning") -> Found:
+    """As `for_reading`, for those who may also change it."""
+    return _allowed(found, f"{area}:full")
+
+
+def _allowed(found: Found | None, permission: str) -> Found:
+    mark_checked()
+    by_token = g.get("token_identity")
+    if by_token is not None:
+        # Its scope was checked by the route's rule.
+        if found is None or found.organization_id != by_token.organization_id:
+            raise NotFound("There is no such thing in this token's organisation.")
+        return found
+    who = signed_in_person()
+    if found is None:
+        raise NotFound("There is no such page, or it belongs to an organisation that you are not a member of.")
+    require(who, found.organization_id, permission)
+    return found
+
+
+def confirm_poll(level: str | None, needed: str = "provisioning:read") -> None:
+    """Let a poll through by the level that its own SQL found for the reader in the area of `needed`, or end it.
+
+    None means that the SQL found no row: the session has ended, or the reader is no member (any more).
+    """
+    mark_checked()
+    area, _, least = needed.partition(":")
+    if level is not None and level_allows(level, least):
+        return
+    _refuse_poll(f"{area}:{least}", is_member=level is not None)
+
+
+def _refuse_poll(permission: str, *, is_member: bool) -> NoReturn:
+    identity = session_identity()
+    if identity is None or find_person(*identity) is None:
+        abort(sign_in_first())
+    organization_id = session_organization()
+    if not is_member or organization_id is None:
+        raise NotAMember("There is no such page, or it belongs to an organisation that you are not a member of.")
+    raise MissingPermission(permission, organization_id, givers=givers(organization_id))
+
+
+# --- The way in
+
+
+def sign_in_first() -> AnyResponse:
+    """The answer to whoever must sign in: a redirect for a page, 401 for programs and for htmx.
+
+    htmx follows a redirect and would poll the sign-in page for ever; 401 with `HX-Redirect` moves the whole page.
+    """
+    if wants_problem():
+        return _token_wanted("This needs an API token.")
+    if wants_fragment():
+        shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+        answer = make_response("Sign in again.", 401, redirect=_sign_in_url(shown.path, shown.query))
+        answer.mimetype = "text/plain"
+        return cast("AnyResponse", answer)
+    if request.method == "GET":
+        return redirect(_sign_in_url(request.path, request.query_string.decode("latin-1")), 303)
+    return redirect("/signin", 303)
+
+
+def safe_next(target: str | None) -> str:
+    """Where to go after signing in: a path on this site, else the dashboard.
+
+    Only a path that begins with one slash is followed: `//host` and `/\\host` are other sites to a browser.
+    """
+    if target and target.startswith("/") and target[1:2] not in {"/", "\\"} and target.isprintable():
+        return target
+    return "/"
+
+
+def _sign_in_url(path: str, query: str) -> str:
+    target = safe_next(f"{path}?{query}" if query else path)
+    return "/signin" if target == "/" else f"/signin?next={quote(target, safe='/')}"
+
+
+def _enforce_organization(who: Person, needed: str) -> None:
+    here = current_place()
+    require(who, here.organization_id, needed)
+    if session.get("organization") != here.organization_id:
+        # Polls read the current organisation from the session alone.
+        session["organization"] = here.organization_id
+
+
+def _enforce_token(scope: str) -> AnyResponse | None:
+    identity = token_identity()
+    if identity is None:
+        given = bool(request.headers.get("Authorization"))
+        return _token_wanted("The API token is unknown, revoked or expired." if given else "This needs an API token.")
+    if not identity.has(scope):
+        return problem(
+            403,
+            f"The token “{identity.name}” has the scopes {' '.join(sorted(identity.scopes))}, not {scope}.",
+            remedy=f"Make a token with the scope {scope} under Settings, API tokens.",
+        )
+    return None
+
+
+def _token_wanted(detail: str) -> Response:
+    return problem(
+        401,
+        detail,
+        remedy="Send `Authorization: Bearer TOKEN`; make one under Settings, API tokens, or by `slipway token add`.",
+        headers={"WWW-Authenticate": 'Bearer realm="Slipway"'},
+    )
