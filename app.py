@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import secrets
 import sys
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -22,6 +20,7 @@ from htmx_flask import Htmx
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Settings, settings_from_environment
+from keys import secret_keys
 from models.connection import open_database
 from models.migrate import migrate
 from provisioning.permissions import Person, find_person
@@ -61,10 +60,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     # Connections are made per thread when first needed and stay open: one a request would halve the polls.
     migrate(open_database(settings.database_url, settings.home_path))
 
+    keys = secret_keys(settings)
     app = Slipway(__name__)
     app.config.update(
         SETTINGS=settings,
-        SECRET_KEY=secret_key(settings),
+        SECRET_KEY=keys[0],
+        # Keys that were in use before still open the sessions that they signed.
+        SECRET_KEY_FALLBACKS=keys[1:],
         MAX_CONTENT_LENGTH=settings.max_batch_bytes,
         SESSION_COOKIE_NAME="slipway",
         SESSION_COOKIE_HTTPONLY=True,
@@ -109,21 +111,6 @@ def create_app(settings: Settings | None = None) -> Flask:
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
         )
     return app
-
-
-def secret_key(settings: Settings) -> str:
-    """The key that signs sessions: the setting, or the file in the home folder, made where there is none."""
-    if settings.secret_key:
-        return settings.secret_key
-    path = settings.home_path / "secret.key"
-    settings.home_path.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text("ascii").strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(48))
-    return path.read_text("ascii").strip()
 
 
 class Slipway(Flask):

@@ -2,6 +2,7 @@
 
 SlipwayError
 ├── BadInput                a value is not acceptable; names the field and the remedy (422)
+│   └── FaultyForm          several values at once; names each field's fault
 ├── NotFound                no such thing, or not yours: nobody can tell which (404)
 │   ├── ProvisionNotFound
 │   └── NotAMember          the organisation is not the user's
@@ -12,7 +13,7 @@ SlipwayError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class SlipwayError(Exception):
@@ -26,6 +27,14 @@ class BadInput(SlipwayError):
         super().__init__(message)
         self.field = field
         self.remedy = remedy
+
+
+class FaultyForm(BadInput):
+    """Values that are not acceptable, all told at once: `faults` maps each field to its sentence."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__(" ".join(faults.values()), field=next(iter(faults), ""))
+        self.faults = dict(faults)
 
 
 class NotFound(SlipwayError):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from models import Membership, Organization, Role, User
 from provisioning.errors import MissingPermission, NotAMember
+from provisioning.rows import rows
 
 AREAS = ("provisioning", "docks", "settings")
 LEVELS = ("none", "read", "full")
@@ -80,7 +81,7 @@ class Person:
 def find_person(user_id: str, version: int | None = None) -> Person | None:
     """The user with all places, by one query. None where there is no such user, the user is disabled, or the
     version is another one: the session was ended."""
-    rows = list(
+    found = rows(
         User.select(
             User.id, User.email, User.name, User.version, User.disabled,
             Organization.id, Organization.name, Organization.slug,
@@ -91,12 +92,14 @@ def find_person(user_id: str, version: int | None = None) -> Person | None:
         .left_outer_join(Role, on=(Role.id == Membership.role))
         .where(User.id == user_id)
         .order_by(Membership.created_at, Membership.id)
-        .tuples()
     )  # fmt: skip
-    if not rows or rows[0][4] or (version is not None and rows[0][3] != version):
+    if not found:
         return None
-    places = tuple(Place(*row[5:]) for row in rows if row[5] is not None)
-    return Person(id=rows[0][0], email=rows[0][1], name=rows[0][2], version=rows[0][3], places=places)
+    known_id, email, name, known_version, disabled, *_ = found[0]
+    if disabled or (version is not None and known_version != version):
+        return None
+    places = tuple(Place(*row[5:]) for row in found if row[5] is not None)
+    return Person(id=known_id, email=email, name=name, version=known_version, places=places)
 
 
 def may(user_id: str, organization_id: str, permission: str) -> bool:
@@ -126,11 +129,11 @@ def givers(organization_id: str) -> list[str]:
 
 def owners(organization_id: str) -> list[tuple[str, str, str]]:
     """(user id, name, email) of the members whose role has `settings:full`."""
-    return list(
+    found = rows(
         User.select(User.id, User.name, User.email)
         .join(Membership, on=(Membership.user == User.id))
         .join(Role, on=(Role.id == Membership.role))
         .where(Membership.organization == organization_id, Role.settings == "full", ~User.disabled)
         .order_by(Membership.created_at, Membership.id)
-        .tuples()
     )
+    return [(user_id, name, email) for user_id, name, email in found]
