@@ -37,6 +37,7 @@ class Resource(BaseModel):
     error_summary = TextField(default="")
     error_detail = TextField(default="")
     note = TextField(default="")
+    waits_for = TextField(default="")
 
     run_id = TextField(null=True)
     claim_run = TextField(null=True)
@@ -112,6 +113,8 @@ for _table in RESOURCE_TABLES:
         where=(_table.section.is_null(False)),
         name=f"{_table._meta.table_name}_operations",
     )
+    # The dashboard's filter: which providers there are, each found in one step.
+    _table.add_index(_table.organization, _table.provider, name=f"{_table._meta.table_name}_of_provider")
     # Ingest, and a stack's page: the resource at an address of a stack.
     _table.add_index(
         _table.stack,

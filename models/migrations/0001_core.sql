@@ -160,12 +160,14 @@ CREATE TABLE "step" (
     "action" TEXT NOT NULL,
     "replacing" BOOLEAN NOT NULL,
     "parent" TEXT NOT NULL,
+    "is_component" BOOLEAN NOT NULL,
     "resource" TEXT,
     "state" TEXT NOT NULL,
     "reason" TEXT NOT NULL,
     "waits_for" TEXT NOT NULL,
     "message" TEXT NOT NULL,
     "diagnostic" {json},
+    "planned_at" BIGINT,
     "started_at" BIGINT,
     "ended_at" BIGINT,
     "last_event_at" BIGINT
@@ -194,6 +196,7 @@ CREATE TABLE "server" (
     "error_summary" TEXT NOT NULL,
     "error_detail" TEXT NOT NULL,
     "note" TEXT NOT NULL,
+    "waits_for" TEXT NOT NULL,
     "run_id" TEXT,
     "claim_run" TEXT,
     "claim_at" BIGINT,
@@ -218,6 +221,7 @@ CREATE TABLE "server" (
 );
 CREATE INDEX "server_dashboard" ON "server" ("organization_id", "section", state_changed_at DESC, id DESC);
 CREATE INDEX "server_operations" ON "server" ("organization_id", state_changed_at DESC, id DESC) WHERE ("section" IS NOT NULL);
+CREATE INDEX "server_of_provider" ON "server" ("organization_id", "provider");
 CREATE UNIQUE INDEX "server_address" ON "server" ("stack_id", "address") WHERE ("stack_id" IS NOT NULL);
 CREATE INDEX "server_sst" ON "server" ("sst_resource_id", "organization_id");
 CREATE INDEX "server_provider" ON "server" ("provider_resource_id", "organization_id");
@@ -244,6 +248,7 @@ CREATE TABLE "web_service" (
     "error_summary" TEXT NOT NULL,
     "error_detail" TEXT NOT NULL,
     "note" TEXT NOT NULL,
+    "waits_for" TEXT NOT NULL,
     "run_id" TEXT,
     "claim_run" TEXT,
     "claim_at" BIGINT,
@@ -269,6 +274,7 @@ CREATE TABLE "web_service" (
 );
 CREATE INDEX "web_service_dashboard" ON "web_service" ("organization_id", "section", state_changed_at DESC, id DESC);
 CREATE INDEX "web_service_operations" ON "web_service" ("organization_id", state_changed_at DESC, id DESC) WHERE ("section" IS NOT NULL);
+CREATE INDEX "web_service_of_provider" ON "web_service" ("organization_id", "provider");
 CREATE UNIQUE INDEX "web_service_address" ON "web_service" ("stack_id", "address") WHERE ("stack_id" IS NOT NULL);
 CREATE INDEX "web_service_sst" ON "web_service" ("sst_resource_id", "organization_id");
 CREATE INDEX "web_service_provider" ON "web_service" ("provider_resource_id", "organization_id");
@@ -295,6 +301,7 @@ CREATE TABLE "database" (
     "error_summary" TEXT NOT NULL,
     "error_detail" TEXT NOT NULL,
     "note" TEXT NOT NULL,
+    "waits_for" TEXT NOT NULL,
     "run_id" TEXT,
     "claim_run" TEXT,
     "claim_at" BIGINT,
@@ -319,6 +326,7 @@ CREATE TABLE "database" (
 );
 CREATE INDEX "database_dashboard" ON "database" ("organization_id", "section", state_changed_at DESC, id DESC);
 CREATE INDEX "database_operations" ON "database" ("organization_id", state_changed_at DESC, id DESC) WHERE ("section" IS NOT NULL);
+CREATE INDEX "database_of_provider" ON "database" ("organization_id", "provider");
 CREATE UNIQUE INDEX "database_address" ON "database" ("stack_id", "address") WHERE ("stack_id" IS NOT NULL);
 CREATE INDEX "database_sst" ON "database" ("sst_resource_id", "organization_id");
 CREATE INDEX "database_provider" ON "database" ("provider_resource_id", "organization_id");
@@ -345,6 +353,7 @@ CREATE TABLE "domain" (
     "error_summary" TEXT NOT NULL,
     "error_detail" TEXT NOT NULL,
     "note" TEXT NOT NULL,
+    "waits_for" TEXT NOT NULL,
     "run_id" TEXT,
     "claim_run" TEXT,
     "claim_at" BIGINT,
@@ -369,6 +378,7 @@ CREATE TABLE "domain" (
 );
 CREATE INDEX "domain_dashboard" ON "domain" ("organization_id", "section", state_changed_at DESC, id DESC);
 CREATE INDEX "domain_operations" ON "domain" ("organization_id", state_changed_at DESC, id DESC) WHERE ("section" IS NOT NULL);
+CREATE INDEX "domain_of_provider" ON "domain" ("organization_id", "provider");
 CREATE UNIQUE INDEX "domain_address" ON "domain" ("stack_id", "address") WHERE ("stack_id" IS NOT NULL);
 CREATE INDEX "domain_sst" ON "domain" ("sst_resource_id", "organization_id");
 CREATE INDEX "domain_provider" ON "domain" ("provider_resource_id", "organization_id");

@@ -1,0 +1,347 @@
+"""Carries what a run's steps say over to the rows of the four universal tables."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from ingest.resource_types import Classified, classify, resource_name
+
+from ingest.change import Change, ChangeKind
+from models import Database, Domain, Event, Resource, Run, Server, Stack, WebService
+from models.base import BaseModel
+from provisioning.cards import refresh_card
+from provisioning.claims import Claim, claim
+from provisioning.fold import RunFold, StepRecord
+from provisioning.states import ProvisioningState
+from provisioning.status_counts import add_counts
+
+TABLES: dict[str, type[Resource]] = {
+    "server": Server,
+    "webService": WebService,
+    "database": Database,
+    "domain": Domain,
+}
+"""The table of each kind."""
+
+KIND_OF_PREFIX: dict[str, str] = {"srv": "server", "web": "webService", "db": "database", "dom": "domain"}
+"""The kind that a public id's prefix names."""
+
+FACT_COLUMNS: dict[str, tuple[str, ...]] = {
+    "server": ("primary_ip_address", "region"),
+    "webService": ("production_url", "environment", "git_repo"),
+    "database": ("engine", "version"),
+    "domain": ("domain_name",),
+}
+_SHARED_FACTS = {"provider_resource_id": "provider_resource_id", "name": "name", "provider_status": "status"}
+
+
+def is_before(claimed: Resource, claim_at: int, run_id: str) -> bool:
+    """Whether what a run says at `claim_at` is newer than what the resource's state comes from."""
+    if claimed.claim_at is None or claimed.claim_run == run_id:
+        return True
+    return (claimed.claim_at, claimed.claim_run) < (claim_at, run_id)
+
+
+class ResourceWriter:
+    """The resources that one batch of one run touches: found or made once, written once."""
+
+    def __init__(
+        self,
+        *,
+        organization_id: str,
+        stack: Stack,
+        run: Run,
+        provisioning_source: str,
+        show_builtin_types: bool,
+        now: int,
+    ) -> None:
+        self.organization_id = organization_id
+        self.stack = stack
+        self.run = run
+        self.source = provisioning_source
+        self.show_builtin_types = show_builtin_types
+        self.now = now
+        self.by_address: dict[str, Resource | None] = {}
+        self.kinds: dict[str, str] = {}
+        self.groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        self.grouped: set[tuple[str, str]] = set()
+        self.said: dict[str, ProvisioningState | None] = {}
+        self.status_before: dict[str, str | None] = {}
+        self.new: set[str] = set()
+        self.changed: set[str] = set()
+        self.replayed = False
+
+    def begin(self, fold: RunFold, changes: Sequence[Change], *, replayed: bool) -> None:
+        """Load the resources that these changes, and the steps of the fold, speak of."""
+        self.replayed = replayed
+        for key, step in fold.steps.items():
+            self._group(fold, key, step)
+        types = {change.address: change.tool_type for change in changes if change.address and change.tool_type}
+        types |= {step.address: step.tool_type for step in fold.steps.values()}
+        moved = self._moved(fold)
+        wanted: dict[str, set[str]] = defaultdict(set)
+        for address, tool_type in types.items():
+            kind = self._classified(tool_type, address).kind
+            if kind is not None:
+                wanted[kind].update({address, moved.get(address, address)})
+        for change in changes:
+            kind = self._classified(change.tool_type, change.address).kind if change.previous_address else None
+            if kind is not None:
+                wanted[kind].add(change.previous_address)
+        for kind, addresses in wanted.items():
+            self._load(kind, addresses)
+
+    def _load(self, kind: str, addresses: Iterable[str]) -> None:
+        table = TABLES[kind]
+        pending = sorted(addresses)
+        for start in range(0, len(pending), 500):
+            part = pending[start : start + 500]
+            for row in table.select().where(table.stack == self.stack, table.address.in_(part)):
+                self._remember(row.address, row, kind)
+
+    def _remember(self, address: str, row: Resource, kind: str) -> None:
+        self.by_address[address] = row
+        self.kinds[row.id] = kind
+        self.status_before.setdefault(row.id, row.card_status if row.section is not None else None)
+
+    def _classified(self, tool_type: str, address: str) -> Classified:
+        return classify(tool_type, address, show_builtin=self.show_builtin_types)
+
+    @staticmethod
+    def _moved(fold: RunFold) -> dict[str, str]:
+        """The former address of each address that the run moves."""
+        return {new: old for old, new in fold.memory.get("moves", [])}
+
+    # Which card a step belongs to.
+
+    def card_of(self, fold: RunFold, step: StepRecord) -> str:
+        """The address of the card that a step counts for: its own, or its top-level component's where that has a card.
+
+        Domains keep a card of their own inside a component: people look for the name that does not resolve yet.
+        """
+        own = self._classified(step.tool_type, step.address).kind
+        if own == "domain" or not step.parent:
+            return step.address
+        top = step
+        seen = {step.address}
+        while top.parent and top.parent not in seen:
+            seen.add(top.parent)
+            parent = next((fold.steps[key] for key in self._keys(fold, top.parent)), None)
+            if parent is None:
+                break
+            top = parent
+        if top is not step and self._classified(top.tool_type, top.address).kind is not None:
+            return top.address
+        return step.address
+
+    @staticmethod
+    def _keys(fold: RunFold, address: str) -> list[tuple[str, str]]:
+        return [key for action in ("create", "update", "delete") if (key := (address, action)) in fold.steps]
+
+    def _group(self, fold: RunFold, key: tuple[str, str], step: StepRecord) -> str:
+        card = self.card_of(fold, step)
+        if key not in self.grouped:
+            self.grouped.add(key)
+            self.groups[card].append(key)
+        return card
+
+    def _claim(self, fold: RunFold, card: str, *, finished: bool) -> Claim:
+        return claim([fold.steps[key] for key in self.groups[card]], finished=finished)
+
+    # Following the changes one by one.
+
+    def follow(self, fold: RunFold, change: Change, event: Event) -> tuple[str | None, str | None, str | None]:
+        """After the fold took a change: (resource id, state before, state after) for the history."""
+        if not change.address:
+            return None, None, None
+        keys = self._keys(fold, change.address)
+        if not keys:
+            row = self._row(change.address, change.previous_address)
+            if row is not None:
+                self._take_facts(row, change)
+            return (row.id if row else None), None, None
+        for key in keys:
+            card = self._group(fold, key, fold.steps[key])
+        row = self._resource(fold, card)
+        if row is None:
+            return None, None, None
+        self._take_facts(row, change)
+        before = self.said.get(card, self._state_at_first(row, event))
+        now = self._claim(fold, card, finished=False)
+        after = before if now.at is None else now.state
+        self.said[card] = after
+        return row.id, before, after
+
+    def _state_at_first(self, row: Resource, event: Event) -> ProvisioningState | None:
+        """The resource's state before this run's first word on it."""
+        if self.replayed and row.claim_run == self.run.id:
+            state = event.state_before
+        else:
+            state = row.provisioning_state
+        return ProvisioningState(state) if state else None
+
+    def _row(self, *addresses: str) -> Resource | None:
+        return next((row for address in addresses if (row := self.by_address.get(address)) is not None), None)
+
+    def _resource(self, fold: RunFold, card: str) -> Resource | None:
+        """The row of a card, made where there is none; None where its type has no card."""
+        row = self._row(card, self._moved(fold).get(card, ""))
+        if row is not None:
+            self.by_address[card] = row
+            return row
+        if card in self.by_address:
+            return None
+        step = fold.steps[self.groups[card][0]]
+        classified = self._classified(step.tool_type, card)
+        if classified.kind is None:
+            self.by_address[card] = None
+            return None
+        table = TABLES[classified.kind]
+        row = table(
+            organization=self.organization_id,
+            stack=self.stack,
+            dock=self.run.dock_id,
+            address=card,
+            tool_type=step.tool_type,
+            provider=classified.provider,
+            name=resource_name(self.run.engine, card),
+            provisioning_source=self.source,
+            created_at=self.now,
+            updated_at=self.now,
+            state_changed_at=self.now,
+        )
+        if self.source == "sst":
+            row.sst_resource_id = resource_name("sst", card)
+            row.sst_stack_name = self.stack.name
+        self.by_address[card] = row
+        self.kinds[row.id] = classified.kind
+        self.new.add(row.id)
+        return row
+
+    def _take_facts(self, row: Resource, change: Change) -> None:
+        if change.kind not in (ChangeKind.DONE, ChangeKind.RESOURCE, ChangeKind.STARTED) or not change.facts:
+            return
+        if row.address != change.address and self.source == "sst" and "production_url" not in change.facts:
+            return
+        columns = _SHARED_FACTS | {name: name for name in FACT_COLUMNS[self.kinds[row.id]]}
+        for fact, column in columns.items():
+            value = change.facts.get(fact)
+            # What is told late must not overwrite what was told since.
+            if value and (not self.replayed or not getattr(row, column)):
+                _set(row, column, value)
+                self.changed.add(row.id)
+
+    def id_of_step(self, fold: RunFold, step: StepRecord) -> str | None:
+        """The public id of the card that a step counts for."""
+        row = self.by_address.get(self.card_of(fold, step))
+        return row.id if row is not None else None
+
+    # Writing.
+
+    def save(self, fold: RunFold, *, finished: bool, revision: int) -> None:
+        """Write what the run now says about every resource it touched."""
+        self._rename(fold)
+        rows: dict[str, Resource] = {}
+        cards = {self._group(fold, key, fold.steps[key]) for key in fold.touched}
+        if finished:
+            cards.update(self.groups)
+        for card in sorted(cards):
+            row = self._resource(fold, card)
+            if row is None:
+                continue
+            rows[row.id] = row
+            self._apply(row, self._claim(fold, card, finished=finished))
+        for row in self.by_address.values():
+            if row is not None and (row.id in self.changed or row.id in self.new):
+                rows[row.id] = row
+        for row in rows.values():
+            refresh_card(row, run_lost=row.liveness == "lost" and row.run_id != self.run.id)
+            if row.dirty_fields and (row.id in self.new or set(_names(row)) - {"updated_at"}):
+                row.revision = revision
+                row.updated_at = self.now
+                row.save(force_insert=row.id in self.new)
+        before = Counter(status for row_id in rows if (status := self.status_before.get(row_id)) is not None)
+        after = Counter(row.card_status for row in rows.values() if row.section is not None)
+        add_counts(self.organization_id, before, after)
+
+    def _rename(self, fold: RunFold) -> None:
+        """Give moved resources their new address, once the run is seen to carry the move out."""
+        if fold.memory.get("phase") != "applying" and fold.memory.get("said") != "succeeded":
+            return
+        for old, new in fold.memory.get("moves", []):
+            row = self.by_address.get(new) or self._find(old)
+            if row is None or row.address == new or (self._find(new) is not None):
+                continue
+            row.address = new
+            row.name = resource_name(self.run.engine, new)
+            self.by_address[new] = row
+            self.by_address.pop(old, None)
+            self.changed.add(row.id)
+
+    def _find(self, address: str) -> Resource | None:
+        if self.by_address.get(address) is not None:
+            return self.by_address[address]
+        for kind, table in TABLES.items():
+            row = table.get_or_none(table.stack == self.stack, table.address == address)
+            if row is not None:
+                self._remember(address, row, kind)
+                return row
+        return None
+
+    def _apply(self, row: Resource, said: Claim) -> None:
+        run_id = self.run.id
+        if said.plans:
+            _set(row, "planned_run", run_id)
+            _set(row, "planned_action", said.operation)
+            _set(row, "run_id", run_id)
+            if said.changed_at is not None:
+                _set(row, "state_changed_at", said.changed_at)
+            _set(row, "own_steps", said.steps)
+            _set(row, "own_steps_done", 0)
+            _set(row, "waits_for", said.waits_for)
+            return
+        if row.planned_run == run_id:
+            _set(row, "planned_run", None)
+            _set(row, "planned_action", None)
+            if said.at is None:
+                _set(row, "state_changed_at", self.run.ended_at or self.now)
+                _set(row, "reason", "not_started")
+                _set(row, "run_id", row.claim_run or run_id)
+        if said.at is None or not is_before(row, said.at, run_id):
+            return
+        summary, detail = "", ""
+        if said.diagnostic is not None:
+            summary = said.diagnostic["summary"]
+            detail = "\n".join(part for part in (said.diagnostic["detail"], said.diagnostic["where"]) if part)
+        values: Mapping[str, object] = {
+            "claim_run": run_id,
+            "claim_at": said.at,
+            "run_id": run_id if row.planned_run is None else row.run_id,
+            "provisioning_state": said.state and str(said.state),
+            "operation": said.operation,
+            "reason": said.reason,
+            "error_summary": summary,
+            "error_detail": detail,
+            "operation_started_at": said.started_at,
+            "operation_ended_at": said.ended_at,
+            "own_steps": said.steps,
+            "own_steps_done": said.steps_done,
+            "waits_for": said.waits_for,
+            "deleted_at": said.changed_at if said.gone else None,
+            "state_changed_at": said.changed_at,
+        }
+        for name, value in values.items():
+            _set(row, name, value)
+        if said.state is ProvisioningState.PROVISIONED and (row.provisioned_at is None or said.operation != "update"):
+            _set(row, "provisioned_at", said.changed_at)
+
+
+def _names(row: BaseModel) -> list[str]:
+    return [one.name for one in row.dirty_fields]
+
+
+def _set(row: Resource, name: str, value: object) -> None:
+    """Set what differs, so that an unchanged row is not written and its card not drawn again."""
+    if getattr(row, name) != value:
+        setattr(row, name, value)
