@@ -22,7 +22,7 @@ def add(ranges: Sequence[Sequence[int]], first: int, last: int) -> Ranges:
     if last < first:
         return [list(one) for one in ranges]
     joined: Ranges = []
-    for a, b in sorted([*ranges, [first, last]]):
+    for a, b in sorted([*(list(one) for one in ranges), [first, last]]):
         if joined and a <= joined[-1][1] + 1:
             joined[-1][1] = max(joined[-1][1], b)
         else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from models import AuditEntry, Organization, Resource, Run, Stack, Step, User, database
+from models import Organization, Resource, Run, Stack, Step, database
+from provisioning.audit import Actor, write_deed
 from provisioning.cards import refresh_card
 from provisioning.claims import claim
 from provisioning.errors import NotFound, Refused
@@ -90,7 +91,7 @@ def _count(counts: Counter[str], row: Resource) -> None:
         counts[row.card_status] += 1
 
 
-def close_run(run_id: str, *, user: User, now: int) -> Run:
+def close_run(run_id: str, *, actor: Actor, now: int) -> Run:
     """A member ends a lost run by hand: it becomes interrupted, and so does what was in flight. Audited.
 
     Raises `Refused` where the run is not lost, `NotFound` where there is none. The caller has checked the permission.
@@ -107,16 +108,10 @@ def close_run(run_id: str, *, user: User, now: int) -> Run:
             raise Refused("The run still speaks, or has been silent for too short a time to be called lost.")
         revision = next_revision(organization)
         run.phase, run.outcome, run.reason = RunPhase.FINISHED, RunOutcome.INTERRUPTED, "closed_by_hand"
-        run.closed_by, run.ended_at, run.revision = user.email, now, revision
+        run.closed_by, run.ended_at, run.revision = actor.label, now, revision
         _interrupt(run, now)
-        AuditEntry.create(
-            organization=organization,
-            user=user,
-            actor=user.email,
-            action="run.close",
-            subject=run.id,
-            detail="Closed a lost run by hand.",
-            at=now,
+        write_deed(
+            run.organization_id, actor, "run.closed", subject=run.id, detail="Closed a lost run by hand.", now=now
         )
     return run
 
