@@ -1,0 +1,108 @@
+"""Background work: what runs beside the web server, in any number of workers on any number of hosts.
+
+The queue is a SQLite file in the home folder, or lives in the PostgreSQL database, in a schema of its own. Nothing is
+opened at import: `make_queue` opens it and names the tasks, `run_worker` works them off.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+from typing import Any
+
+from huey import Huey, SqliteHuey
+from huey.consumer import Consumer, Scheduler
+from huey.contrib.sql_huey import SqlHuey
+from peewee import PostgresqlDatabase
+
+from config import Settings
+from models import database
+from provisioning import liveness
+
+log = logging.getLogger("slipway.worker")
+
+QUEUE_FILE = "queue.sqlite3"
+
+# Names the making of the queue's tables among the advisory locks of a PostgreSQL database.
+_ADVISORY_LOCK = 7_262_032
+
+
+def make_queue(settings: Settings) -> Huey:
+    """Open the queue, with all tasks known to it as attributes of their names: `queue.watch()` puts one in."""
+    if settings.database_url:
+        queue = SqlHuey("slipway", database=_queue_schema(settings.database_url), create_tables=False)
+        _create_queue_tables(queue.storage)
+    else:
+        settings.home_path.mkdir(parents=True, exist_ok=True)
+        # A task that is lost in a power cut is put in again by the scheduler.
+        queue = SqliteHuey("slipway", filename=str(settings.home_path / QUEUE_FILE), fsync=False)
+
+    # Where workers were away for a while, one look makes up for all that were missed.
+    @queue.task(expires=timedelta(milliseconds=max(settings.watch_every_ms, 1_000)))
+    def watch() -> None:
+        """Call silent runs quiet, and those that stay silent lost."""
+        try:
+            changed = liveness.watch(
+                time.time_ns() // 1_000_000,
+                quiet_after_ms=settings.quiet_after_ms,
+                lost_after_ms=settings.lost_after_ms,
+            )
+        except Exception:
+            # A connection that broke stays broken until it is closed; the next look opens a new one.
+            database.close()
+            raise
+        if changed:
+            log.info("%d runs fell silent or spoke again", changed)
+
+    queue.watch = watch
+    return queue
+
+
+def run_worker(settings: Settings) -> None:
+    """Work until SIGINT or SIGTERM. The models are bound to the database already."""
+    queue = make_queue(settings)
+
+    class WatchScheduler(Scheduler):
+        """Puts in the watch as often as the settings say: huey's own periodic tasks know only minutes."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.interval = min(1.0, settings.watch_every_ms / 1000)
+            self._next_watch = time.monotonic()
+
+        def loop(self, now: Any = None) -> None:
+            """Put in what is due, then sleep."""
+            if time.monotonic() >= self._next_watch:
+                self._next_watch = time.monotonic() + settings.watch_every_ms / 1000
+                try:
+                    queue.watch()
+                except Exception:
+                    log.exception("The queue of background work cannot be reached")
+            super().loop(now)
+
+    class Worker(Consumer):
+        scheduler_class = WatchScheduler
+
+    worker = Worker(
+        queue,
+        # One that keeps the watch while the other one waits for a provider.
+        workers=2,
+        initial_delay=0.1,
+        max_delay=1.0,
+        shutdown_timeout=3,
+    )
+    worker.run()
+
+
+def _queue_schema(database_url: str) -> PostgresqlDatabase:
+    return PostgresqlDatabase(database_url, prefer_psycopg3=True, options="-c search_path=huey")
+
+
+def _create_queue_tables(storage: Any) -> None:
+    # CREATE … IF NOT EXISTS of two processes at once can still collide: one after the other, then.
+    with storage.database.atomic():
+        storage.database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_ADVISORY_LOCK,))
+        storage.database.execute_sql("CREATE SCHEMA IF NOT EXISTS huey")
+        storage.database.create_tables([storage.KV, storage.Schedule, storage.Task, storage.Counter])
+    storage.database.close()
