@@ -14,7 +14,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from flask.sessions import SecureCookieSessionInterface
-from flask_login import LoginManager, UserMixin, current_user
+from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFProtect
 from htmx_flask import Htmx
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -23,13 +23,16 @@ from config import Settings, settings_from_environment
 from keys import secret_keys
 from models.connection import open_database
 from models.migrate import migrate
-from provisioning.permissions import Person, find_person
 from views import access
+from views.account import account
+from views.auth import auth, load_signed_in
 from views.errors import register_error_pages
+from views.rate_limit import register_limiter
+from views.settings import settings as settings_pages
 from views.system import system
 
 # Every blueprint of the app. Those of the API take bearer tokens only, so no other site can forge their requests.
-PAGES = (system,)
+PAGES = (auth, account, settings_pages, system)
 API = ()
 
 CONTENT_SECURITY_POLICY = (
@@ -92,6 +95,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(start_clock)
     app.before_request(access.enforce)
     forms = CSRFProtect(app)
+    register_limiter(app)
 
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
@@ -119,22 +123,6 @@ class Slipway(Flask):
     def log_exception(self, exc_info: Any) -> None:
         """Write a failed request's traceback to the log."""
         log.error("%s %s failed", request.method, path_without_secrets(), exc_info=exc_info)
-
-
-class SignedIn(UserMixin):
-    """What Flask-Login keeps for a request: the person, and the id that goes into the session."""
-
-    def __init__(self, person: Person) -> None:
-        self.person = person
-        # The version makes "sign out everywhere" end every session at once.
-        self.id = f"{person.id}:{person.version}"
-
-
-def load_signed_in(session_id: str) -> SignedIn | None:
-    """Who a session's `usr_…:3` is, unless the session was ended."""
-    user_id, _, version = session_id.partition(":")
-    person = find_person(user_id, int(version)) if version.isdigit() else None
-    return SignedIn(person) if person else None
 
 
 class SessionCookies(SecureCookieSessionInterface):

@@ -5,6 +5,7 @@ from models.base import database
 from models.dock import Dock
 from models.event import Event
 from models.organization import Organization, StatusCount
+from models.rate import RateCount
 from models.resource import RESOURCE_TABLES, Database, Domain, Resource, Server, WebService
 from models.run import Run, Step
 from models.share import ShareLink
@@ -15,10 +16,11 @@ from models.user import Membership, Role, SetupLink, User
 ALL_MODELS = (
     Organization, StatusCount, User, Role, Membership, SetupLink, ApiToken, AuditEntry, Dock, Stack, Run, Step,
     Server, WebService, Database, Domain, Event, ShareLink,
+    RateCount,
 )  # fmt: skip
 
 __all__ = [
     "ALL_MODELS", "RESOURCE_TABLES", "ApiToken", "AuditEntry", "Database", "Dock", "Domain", "Event", "Membership",
-    "Organization", "Resource", "Role", "Run", "Server", "SetupLink", "ShareLink", "Stack", "StatusCount", "Step",
-    "User", "WebService", "database",
+    "Organization", "RateCount", "Resource", "Role", "Run", "Server", "SetupLink", "ShareLink", "Stack", "StatusCount",
+    "Step", "User", "WebService", "database",
 ]  # fmt: skip

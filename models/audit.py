@@ -23,4 +23,4 @@ class AuditEntry(BaseModel):
 
     class Meta:
         # The audit page: one organisation's entries, newest first.
-        indexes = ((("organization", "at"), False),)
+        indexes = ((("organization", "at", "id"), False),)

@@ -6,24 +6,28 @@ once. Who belongs to which organisation is in `members.py`.
 
 from __future__ import annotations
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from peewee import IntegrityError
 
 from models import Membership, SetupLink, User, database
 from provisioning.audit import Actor, write_deed
 from provisioning.errors import FaultyForm, NotFound, Refused
-from provisioning.members import create_organization_rows, organization_faults, preset_role_id
+from provisioning.members import create_organization_rows, organization_faults, preset_role_id, put_member, role_exists
+from provisioning.names import name_fault
 from provisioning.passwords import needs_new_hash, password_fault, password_fits, password_hash
 from provisioning.rows import first_row, rows
 from provisioning.tokens import new_secret, secret_hash
+
+# People of a self-hosted app have addresses like ops@build.internal, to which the world cannot send mail.
+SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
 def clean_email(text: str) -> tuple[str, str]:
     """(the address in the one spelling that is kept, why it is not acceptable). One of the two is empty."""
     try:
-        found = validate_email(text.strip(), check_deliverability=False, test_environment=True)
+        found = validate_email(text.strip(), check_deliverability=False)
     except EmailNotValidError as error:
-        return "", f"“{text.strip()}” is not an email address: {error}"
+        return "", f"“{text.strip()[:100]}” is no email address: {error}" if text.strip() else "The email is empty."
     return found.normalized.lower(), ""
 
 
@@ -33,8 +37,8 @@ def user_faults(*, email: str, name: str = "", password: str | None = None) -> d
     cleaned, fault = clean_email(email)
     if fault:
         faults["email"] = fault
-    if len(name.strip()) > 100:
-        faults["name"] = f"The name has {len(name.strip())} characters: at most 100 are accepted."
+    if fault := name_fault(name, "The name", most=100, optional=True):
+        faults["name"] = fault
     if password is not None and (fault := password_fault(password, email=cleaned)):
         faults["password"] = fault
     return faults
@@ -52,6 +56,32 @@ def create_user(*, email: str, name: str = "", password: str | None = None, now:
             return User.create(email=address, name=name.strip(), password_hash=kept, created_at=now)
     except IntegrityError:
         raise FaultyForm({"email": f"{address} has an account already."}) from None
+
+
+def add_person(
+    *,
+    organization_id: str,
+    email: str,
+    name: str = "",
+    password: str | None = None,
+    role_id: str,
+    actor: Actor,
+    now: int,
+) -> tuple[User, bool]:
+    """Make somebody a member, and a user where nobody has this email yet; returns the user and whether it is new.
+
+    An account that exists stays as it is: its password is not touched. Raises `FaultyForm`.
+    """
+    user = find_user(email)
+    faults = {} if user else user_faults(email=email, name=name, password=password)
+    if not role_exists(organization_id, role_id):
+        faults["role"] = "Choose one of the organisation's roles."
+    if faults:
+        raise FaultyForm(faults)
+    with database.atomic():
+        added = user or create_user(email=email, name=name, password=password, now=now)
+        put_member(organization_id=organization_id, user=added, role_id=role_id, actor=actor, now=now)
+    return added, user is None
 
 
 def find_user(email: str) -> User | None:
@@ -129,6 +159,13 @@ def password_link_subject(user_id: str, organization_id: str) -> User:
             f"{user.name or user.email} belongs to other organisations too, so nobody here can set that password. "
             f"Whoever runs this Slipway can: `slipway user password {user.email}`."
         )
+    return user
+
+
+def give_password_link(*, user_id: str, organization_id: str, actor: Actor, now: int) -> User:
+    """Write down that an owner makes a password link, and return the user it is for. Raises as above."""
+    user = password_link_subject(user_id, organization_id)
+    write_deed(organization_id, actor, "password.link", subject=user.email, now=now)
     return user
 
 

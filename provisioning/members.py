@@ -11,6 +11,7 @@ from peewee import IntegrityError
 from models import Membership, Organization, Role, User, database
 from provisioning.audit import Actor, write_deed
 from provisioning.errors import FaultyForm, NotFound, Refused
+from provisioning.names import name_fault
 from provisioning.permissions import PRESETS, owners
 from provisioning.rows import rows
 
@@ -20,8 +21,8 @@ _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 def organization_faults(*, name: str, slug: str | None = None) -> dict[str, str]:
     """Why an organisation's values are not acceptable, by field."""
     faults = {}
-    if not 1 <= len(name.strip()) <= 100:
-        faults["organization_name"] = "The organisation's name needs 1 to 100 characters."
+    if fault := name_fault(name, "The organisation's name", most=100):
+        faults["organization_name"] = fault
     if slug is not None and not (len(slug) <= 40 and _SLUG.fullmatch(slug)):
         faults["slug"] = (
             f"The short name is {slug!r}: use up to 40 lower-case letters, digits and single hyphens, like acme-web."
@@ -71,6 +72,11 @@ def find_organization(slug: str) -> Organization | None:
 def preset_role_id(organization_id: str, name: str) -> str:
     """The id of one of the preset roles."""
     return str(Role.get(Role.organization == organization_id, Role.name == name).id)
+
+
+def role_exists(organization_id: str, role_id: str) -> bool:
+    """Whether the organisation has this role."""
+    return Role.get_or_none(Role.id == role_id, Role.organization == organization_id) is not None
 
 
 @dataclass(frozen=True, slots=True)

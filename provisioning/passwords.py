@@ -44,9 +44,9 @@ def needs_new_hash(kept: str) -> bool:
 def password_fault(password: str, *, email: str = "") -> str:
     """Why a new password is not acceptable, as a sentence; empty where it is."""
     if len(password) < LEAST_LENGTH:
-        return f"The password has {len(password)} characters: at least {LEAST_LENGTH} are needed."
+        return f"The password needs at least {LEAST_LENGTH} characters; this one has {len(password)}."
     if len(password) > _MOST_LENGTH:
-        return f"The password has {len(password)} characters: at most {_MOST_LENGTH} are accepted."
+        return f"The password may have {_MOST_LENGTH} characters at most; this one has {len(password)}."
     if len(set(password)) < 4:
         return "The password repeats a few characters only: mix more of them."
     if email and password.lower() == email.lower():

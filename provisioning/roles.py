@@ -11,6 +11,7 @@ from models import Membership, Role, database
 from provisioning.audit import Actor, write_deed
 from provisioning.errors import FaultyForm, NotFound, Refused
 from provisioning.members import lock_organization, refuse_without_owner
+from provisioning.names import name_fault
 from provisioning.permissions import AREAS, LEVELS, PRESETS
 from provisioning.rows import rows
 
@@ -53,8 +54,8 @@ def find_role(organization_id: str, name: str) -> Role | None:
 def role_faults(organization_id: str, *, name: str, levels: Mapping[str, str], but_role: str = "") -> dict[str, str]:
     """Why a role's values are not acceptable, by field."""
     faults = {}
-    if not 1 <= len(name.strip()) <= 60:
-        faults["name"] = "The role's name needs 1 to 60 characters."
+    if fault := name_fault(name, "The role's name", most=60):
+        faults["name"] = fault
     elif (same := find_role(organization_id, name)) is not None and same.id != but_role:
         faults["name"] = f"There is a role named “{same.name}” already."
     for area in AREAS:
@@ -86,7 +87,7 @@ def change_role(
     nobody would be an owner any more."""
     with database.atomic():
         lock_organization(organization_id)
-        _own_role(organization_id, role_id)
+        own_role(organization_id, role_id)
         faults = role_faults(organization_id, name=name, levels=levels, but_role=role_id)
         if faults:
             raise FaultyForm(faults)
@@ -100,7 +101,7 @@ def change_role(
 def delete_role(*, organization_id: str, role_id: str, actor: Actor, now: int) -> None:
     """Delete a role of the organisation's own. Raises `NotFound`, or `Refused` for a preset or one that is in use."""
     with database.atomic():
-        role = _own_role(organization_id, role_id)
+        role = own_role(organization_id, role_id)
         held = Membership.select(fn.COUNT(Membership.id)).where(Membership.role == role_id).scalar()
         if held:
             raise Refused(f"{held} members have the role “{role.name}”. Give them another one first.")
@@ -108,7 +109,8 @@ def delete_role(*, organization_id: str, role_id: str, actor: Actor, now: int) -
         write_deed(organization_id, actor, "role.deleted", subject=role.name, now=now)
 
 
-def _own_role(organization_id: str, role_id: str) -> Role:
+def own_role(organization_id: str, role_id: str) -> Role:
+    """One of the organisation's own roles. Raises `NotFound`, or `Refused` for a preset."""
     role = Role.get_or_none(Role.id == role_id, Role.organization == organization_id)
     if role is None:
         raise NotFound("There is no such role in this organisation.")

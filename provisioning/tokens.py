@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from models import ApiToken, User, database
 from provisioning.audit import Actor, write_deed
 from provisioning.errors import FaultyForm, NotFound
+from provisioning.names import name_fault
 from provisioning.rows import first_row, rows
 
 SCOPES = ("ingest", "read", "share", "full")
@@ -120,8 +121,8 @@ def create_token(
     """Make a token and return its secret, which nobody can see again. Raises `FaultyForm`."""
     wanted = list(dict.fromkeys(scopes))
     faults = {}
-    if not 1 <= len(name.strip()) <= 80:
-        faults["name"] = "The token's name needs 1 to 80 characters: say where it is used."
+    if fault := name_fault(name, "The token's name", most=80):
+        faults["name"] = fault
     unknown = [scope for scope in wanted if scope not in SCOPES]
     if unknown or not wanted:
         found = f"“{unknown[0]}” is no scope: choose" if unknown else "Choose"
