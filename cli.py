@@ -6,7 +6,9 @@ standard error where standard output is for a script. Imports of what only one c
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,10 +16,9 @@ from typing import Any
 import click
 
 from config import SettingError, Settings, settings_from_environment
-from models.connection import open_database
-from models.migrate import SchemaTooNew, migrate
+from models.migrate import SchemaTooNew
 from provisioning.errors import SlipwayError
-from serving import CannotServe
+from serving import CannotServe, ready_database
 
 
 class Commands(click.Group):
@@ -47,9 +48,8 @@ def opened_database() -> Iterator[Settings]:
     Gives the settings. The schema is brought up to date first, so that a command works before the first start, too.
     """
     settings = settings_from_environment()
-    database = open_database(settings.database_url, settings.home_path)
+    database = ready_database(settings)
     try:
-        migrate(database)
         yield settings
     finally:
         database.close()
@@ -76,6 +76,125 @@ def worker() -> None:
     with opened_database() as settings:
         configure_logging(settings.log_level)
         tasks.run_worker(settings)
+
+
+# --- Organisations, users and tokens: what the settings pages do, for scripts
+
+
+@main.group()
+def org() -> None:
+    """Organisations."""
+
+
+@org.command("add")
+@click.argument("slug")
+@click.option("--name", default="", help="What people call it; the short name where it is left out.")
+def org_add(slug: str, name: str) -> None:
+    """Make the organisation SLUG, with the roles Owner, Operator and Viewer."""
+    from provisioning.audit import COMMAND_LINE
+    from provisioning.members import create_organization
+
+    with opened_database():
+        made = create_organization(slug=slug, name=name, actor=COMMAND_LINE, now=_now())
+    click.echo(
+        f"Organisation {made.slug} is made. Add its owner: slipway user add EMAIL --org {made.slug} --role Owner"
+    )
+
+
+@main.group()
+def user() -> None:
+    """Users and their passwords."""
+
+
+@user.command("add")
+@click.argument("email")
+@click.option("--org", "slug", required=True, help="Short name of the organisation.")
+@click.option("--role", "role_name", required=True, help="Owner, Operator, Viewer, or a role of its own.")
+@click.option("--name", default="", help="The person's name.")
+def user_add(email: str, slug: str, role_name: str, name: str) -> None:
+    """Make EMAIL a member; somebody new gets the password in SLIPWAY_PASSWORD, or the one that is asked for."""
+    from provisioning.accounts import add_person, find_user
+    from provisioning.audit import COMMAND_LINE
+    from provisioning.roles import role_named
+
+    with opened_database():
+        organization_id = _organization_id(slug)
+        role = role_named(organization_id, role_name)
+        password = None if find_user(email) else _new_password()
+        member, is_new = add_person(
+            organization_id=organization_id,
+            email=email,
+            name=name,
+            password=password,
+            role_id=role.id,
+            actor=COMMAND_LINE,
+            now=_now(),
+        )
+    known = "" if is_new else ", with the account and password as they are"
+    click.echo(f"{member.email} is a member of {slug} as {role.name}{known}.")
+
+
+@user.command("password")
+@click.argument("email")
+def user_password(email: str) -> None:
+    """Give EMAIL another password, from SLIPWAY_PASSWORD or asked for, and end all sessions of that user."""
+    from provisioning.accounts import replace_password
+    from provisioning.audit import COMMAND_LINE
+
+    with opened_database():
+        replace_password(email=email, password=_new_password(), actor=COMMAND_LINE, now=_now())
+    click.echo(f"The password of {email} is changed.")
+
+
+@main.group()
+def token() -> None:
+    """API tokens."""
+
+
+@token.command("add")
+@click.option("--org", "slug", required=True, help="Short name of the organisation.")
+@click.option("--scope", "scopes", required=True, multiple=True, help="ingest, read, share or full; may be repeated.")
+@click.option("--name", required=True, help="Where the token is used.")
+@click.option("--days", type=int, default=None, help="Days until it ends; for ever where this is left out.")
+def token_add(slug: str, scopes: tuple[str, ...], name: str, days: int | None) -> None:
+    """Make a token and print it, alone, on standard output. It is not shown again."""
+    from provisioning.audit import COMMAND_LINE
+    from provisioning.tokens import create_token
+
+    with opened_database():
+        secret = create_token(
+            organization_id=_organization_id(slug),
+            name=name,
+            scopes=scopes,
+            expires_in_days=days,
+            actor=COMMAND_LINE,
+            now=_now(),
+        )
+    click.echo(secret)
+
+
+def _organization_id(slug: str) -> str:
+    from provisioning.members import find_organization
+
+    found = find_organization(slug)
+    if found is None:
+        raise click.ClickException(f"There is no organisation {slug!r}. Make it with: slipway org add {slug}")
+    return str(found.id)
+
+
+def _new_password() -> str:
+    """The password for the command, from the environment or from whoever sits there; never from the command line,
+    which other users of the machine can read."""
+    given = os.environ.get("SLIPWAY_PASSWORD")
+    if given:
+        return given
+    if not sys.stdin.isatty():
+        raise click.ClickException("No password: set SLIPWAY_PASSWORD, or run this in a terminal to be asked.")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 if __name__ == "__main__":

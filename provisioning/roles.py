@@ -51,6 +51,15 @@ def find_role(organization_id: str, name: str) -> Role | None:
     return Role.get_or_none(Role.organization == organization_id, fn.LOWER(Role.name) == name.strip().lower())
 
 
+def role_named(organization_id: str, name: str) -> Role:
+    """The role of this name. Raises `FaultyForm` with the names there are."""
+    found = find_role(organization_id, name)
+    if found is None:
+        known = ", ".join(role.name for role in roles(organization_id))
+        raise FaultyForm({"role": f"There is no role {name!r} in this organisation: choose from {known}."})
+    return found
+
+
 def role_faults(organization_id: str, *, name: str, levels: Mapping[str, str], but_role: str = "") -> dict[str, str]:
     """Why a role's values are not acceptable, by field."""
     faults = {}
