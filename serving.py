@@ -1,7 +1,7 @@
 """`slipway serve`: one process that starts the web server and the worker, looks after both and ends both.
 
 The children are processes of their own, so that either can be started alone on another host (`slipway worker`, or
-granian by hand). A child that ends by itself is started again; a first start that fails ends everything.
+granian by hand). A child that ends by itself is started again; a web server that never answers ends everything.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+
+from peewee import Database, OperationalError
 
 from config import SettingError, Settings
 from keys import secret_keys
@@ -94,14 +96,29 @@ def prepare(settings: Settings) -> str:
     from provisioning.accounts import setup_link
 
     secret_keys(settings)
-    database = open_database(settings.database_url, settings.home_path)
+    database = ready_database(settings)
     try:
-        migrate(database)
         token = setup_link(time.time_ns() // 1_000_000)
     finally:
         # The children open their own.
         database.close()
     return f"/setup/{token}" if token else ""
+
+
+def ready_database(settings: Settings) -> Database:
+    """Bind all models to the settings' database, with its schema brought up to date.
+
+    Raises `SettingError` where the settings name none that can be used.
+    """
+    try:
+        database = open_database(settings.database_url, settings.home_path)
+        migrate(database)
+    except ValueError as error:
+        raise SettingError(str(error)) from None
+    except (OperationalError, OSError) as error:
+        where = "SLIPWAY_DATABASE_URL" if settings.database_url else f"SLIPWAY_HOME ({settings.home_path})"
+        raise SettingError(f"The database of {where} cannot be opened: {error}") from None
+    return database
 
 
 class Child:

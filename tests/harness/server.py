@@ -61,6 +61,7 @@ class RunningServer:
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it answers."""
         assert self._process is None, "it runs already"
+        self.log_file.parent.mkdir(parents=True, exist_ok=True)
         already = len(self.log)
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
