@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -102,10 +103,13 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """An empty home folder."""
-    folder = tmp_path / "home"
-    folder.mkdir()
+def home(request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The test's home folder: an empty one, or that of the `server` where the test asks for that."""
+    if "server" in request.fixturenames:
+        folder = tmp_path_factory.getbasetemp() / f"server-{request.getfixturevalue('database_kind')}"
+    else:
+        folder = tmp_path / "home"
+    folder.mkdir(exist_ok=True)
     return folder
 
 
@@ -113,7 +117,10 @@ def home(tmp_path: Path) -> Path:
 def database_url(database_kind: str, home: Path, request: pytest.FixtureRequest) -> str:
     """The setting of a database that has the schema and no rows: empty for SQLite in `home`."""
     if database_kind == "sqlite":
-        shutil.copy(request.getfixturevalue("_sqlite_template"), home / "slipway.sqlite3")
+        if (home / "slipway.sqlite3").exists():
+            _empty_sqlite(home / "slipway.sqlite3")
+        else:
+            shutil.copy(request.getfixturevalue("_sqlite_template"), home / "slipway.sqlite3")
         return ""
     url: str = request.getfixturevalue("_postgresql_database")
     _empty_postgresql(url)
@@ -147,6 +154,16 @@ def new_database_url(database_kind: str, request: pytest.FixtureRequest) -> Iter
     yield postgresql.create_database(server, name)
     models.database.obj and models.database.close()
     postgresql.drop_database(server, name)
+
+
+def _empty_sqlite(path: Path) -> None:
+    with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
+        tables = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('schema_version', 'sqlite_sequence')"
+        ).fetchall()
+        for (table,) in tables:
+            # Foreign keys are not enforced where nobody asks for it.
+            connection.execute(f'DELETE FROM "{table}"')
 
 
 def _empty_postgresql(url: str) -> None:
@@ -211,10 +228,27 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
         server.end()
 
 
-@pytest.fixture
-def server(settings: Settings, start_server: Callable[..., RunningServer]) -> RunningServer:
-    """A real `slipway serve` on a free port, on the test's home folder and database, without the worker.
+@pytest.fixture(scope="session")
+def _servers() -> Iterator[dict[str, RunningServer]]:
+    """The servers of this test process, by kind of database: a start takes seconds, so one serves many tests."""
+    servers: dict[str, RunningServer] = {}
+    yield servers
+    for server in servers.values():
+        server.end()
 
-    Ask for `database` or `cast` as well to put rows in from the test: both processes share the database.
+
+@pytest.fixture
+def server(settings: Settings, database_kind: str, _servers: dict[str, RunningServer]) -> RunningServer:
+    """A real `slipway serve` on a free port, without the worker, on the test's database.
+
+    The database is empty; ask for `database` or `cast` to put rows in from the test. The processes are those of the
+    test before, unless that test stopped them: `start_server` gives a server of the test's own.
     """
-    return start_server(home=settings.home_path, database_url=settings.database_url)
+    server = _servers.get(database_kind)
+    if server is None:
+        server = RunningServer(home=settings.home_path, database_url=settings.database_url)
+        _servers[database_kind] = server
+    server.forget_log()
+    if not server.is_running:
+        server.start()
+    return server

@@ -25,6 +25,7 @@ class RunningServer:
 
     def __init__(self, *, home: Path, database_url: str = "", with_worker: bool = False, **settings: object) -> None:
         self.home = home
+        self.database_url = database_url
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_file = home.parent / f"server-{self.port}.log"
@@ -38,6 +39,7 @@ class RunningServer:
             **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_from = 0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -49,8 +51,17 @@ class RunningServer:
 
     @property
     def log(self) -> str:
-        """What the server printed so far."""
-        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+        """What the server printed so far, in this test."""
+        return self.log_file.read_text(errors="replace")[self._log_from :] if self.log_file.exists() else ""
+
+    def forget_log(self) -> None:
+        """Begin the log anew, for the next test."""
+        self._log_from += len(self.log)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:
@@ -60,7 +71,7 @@ class RunningServer:
 
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it answers."""
-        assert self._process is None, "it runs already"
+        assert not self.is_running, "it runs already"
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         already = len(self.log)
         with self.log_file.open("ab") as log:
