@@ -394,6 +394,11 @@ def one_line(text: Any, longest: int = 400) -> str:
     return plain if len(plain) <= longest else plain[: longest - 1] + "…"
 
 
+def amount(size: int) -> str:
+    """A number of bytes in words."""
+    return f"{size // 2**20} MiB" if size >= 2**20 else f"{size // 2**10} KiB"
+
+
 def message_of(source: str, raw: bytes, event: Optional[JsonObject], colour: bool) -> Optional[str]:
     """What the terminal shows for one line of the tool, without the line end; None: nothing to show."""
     if event is None:
@@ -795,7 +800,8 @@ def request(
             named = {name.lower(): value for name, value in answer.headers.items()}
             return Reply(int(answer.status or 0), named, received[:ANSWER_BYTES])
     except urllib.error.URLError as error:
-        raise Unreachable(one_line(error.reason)) from error
+        reason = error.reason.strerror if isinstance(error.reason, OSError) else None
+        raise Unreachable(one_line(reason or error.reason)) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Unreachable(one_line(error) or type(error).__name__) from error
 
@@ -901,7 +907,7 @@ class SpoolFile:
         head = json.dumps({"seq": seq, "lines": lines, "bytes": len(body)}).encode() + b"\n"
         with self._lock:
             if _spooled_bytes(self.path.parent) + len(head) + len(body) + 1 > self._limit:
-                raise SpoolFull(errno.EDQUOT, f"the limit of {self._limit // 2**20} MiB is reached")
+                raise SpoolFull(errno.EDQUOT, f"the limit of {amount(self._limit)} is reached")
             at = self._append(head + body + b"\n")
         return at + len(head)
 
@@ -1285,7 +1291,7 @@ class Keeper:
             if self.trouble not in self._told:
                 self._told.add(self.trouble)
                 self._say(
-                    f"lines cannot be kept on disk: {self.trouble}. Up to {self._outbox.memory_limit // 2**20} MiB "
+                    f"lines cannot be kept on disk: {self.trouble}. Up to {amount(self._outbox.memory_limit)} "
                     "stay in memory; beyond that they are lost. The tool itself is not affected"
                 )
         return False

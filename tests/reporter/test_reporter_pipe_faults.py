@@ -121,6 +121,7 @@ def test_a_retry_after_is_obeyed(home: Home, slipway: Slipway) -> None:
     slipway.play = lambda _: problem(429, "Slowly.", **{"Retry-After": "2"}) if len(slipway.requests) == 1 else None
     clock: list[float] = []
     original = slipway.play
+
     def timed(request: Request) -> Answer | None:
         clock.append(time.monotonic())
         return original(request)
