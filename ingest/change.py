@@ -50,7 +50,7 @@ ACTIONS = ("create", "update", "delete", "replace", "import", "read", "refresh",
 FACTS = (
     "engine_version", "command", "operation", "provider_resource_id", "name", "region", "primary_ip_address",
     "production_url", "environment", "git_repo", "engine", "version", "domain_name", "provider_status", "waits_for",
-    "display_type", "logical",
+    "display_type", "logical", "component",
 )  # fmt: skip
 """The whitelist of `facts`: nothing else of a tool's inputs, outputs or attributes is ever kept."""
 
