@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from peewee import Database, PostgresqlDatabase, SqliteDatabase
 
@@ -40,4 +42,29 @@ def _postgresql(url: str) -> PostgresqlDatabase:
     if not url.startswith(("postgresql://", "postgres://")):
         raise ValueError(f"SLIPWAY_DATABASE_URL begins with {url.split(':', 1)[0]!r}: expected postgresql://…")
     # With a URL as the name, psycopg reads user, password, host, port, database and options from it.
-    return PostgresqlDatabase(url, prefer_psycopg3=True, autorollback=True)
+    return RecoveringPostgresql(url, prefer_psycopg3=True)
+
+
+class RecoveringPostgresql(PostgresqlDatabase):
+    """PostgreSQL whose connections, kept open for days, may be found dead: the server was restarted, a proxy cut them.
+
+    What was asked outside a transaction is then asked once more on a new connection; inside one it fails, for what
+    was done before in the transaction is lost.
+    """
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        """Run a statement."""
+        return self._once_more(super().execute_sql, sql, params)
+
+    def begin(self, *args: Any) -> Any:
+        """Begin a transaction."""
+        return self._once_more(super().begin, *args)
+
+    def _once_more(self, ask: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return ask(*args)
+        except Exception:
+            if self.in_transaction() or self.is_closed() or not self.connection().closed:
+                raise
+            self.close()
+            return ask(*args)
