@@ -44,6 +44,7 @@ class Resource(BaseModel):
     claim_at = BigIntegerField(null=True)
     planned_run = TextField(null=True)
     planned_action = TextField(null=True)
+    planned_at = BigIntegerField(null=True)
     card_status = TextField(default="idle")
     section = IntegerField(null=True)
     liveness = TextField(default="")

@@ -139,9 +139,9 @@ def _status(row: Sequence[Any]) -> ProvisionStatus:
         card_status=card,
         verb=verb(card, one["operation"], one["planned_action"], reason=one["reason"]),
         reason=one["reason"],
-        reason_text=reason_text(run.reason if card is CardStatus.STALLED and run else one["reason"]),
+        reason_text=_reason_text(card, one["reason"], run),
         liveness=_liveness(moving_run),
-        progress=Progress(one["own_steps_done"], one["own_steps"] or None) if unfinished else None,
+        progress=Progress(one["own_steps_done"], one["own_steps"] or None) if unfinished and not planned else None,
         fault=_fault(one, api_error) if card is CardStatus.ERROR else None,
         waits_for=one["waits_for"] if unfinished else "",
         note=one["note"],
@@ -160,6 +160,13 @@ def _status(row: Sequence[Any]) -> ProvisionStatus:
         revision=max(one["revision"], run.revision if run else 0),
         facts={name: str(value) for name, value in facts.items() if value},
     )
+
+
+def _reason_text(card: CardStatus, reason: str, run: RunBrief | None) -> str:
+    """Why the card says what it says, where that needs a reason."""
+    if card is CardStatus.STALLED:
+        return run.reason_text if run is not None else ""
+    return reason_text(reason) if card in (CardStatus.ERROR, CardStatus.IDLE) else ""
 
 
 def _liveness(run: RunBrief | None) -> str:

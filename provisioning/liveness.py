@@ -144,7 +144,7 @@ def _interrupt(run: Run, now: int) -> None:
             if resource.planned_run == run.id:
                 resource.planned_run, resource.planned_action, resource.reason = None, None, "not_started"
                 resource.state_changed_at = now
-            if said.at is not None and is_before(resource, said.at, run.id):
+            if said.at is not None and is_before(resource, said.at, run):
                 resource.provisioning_state, resource.reason = str(said.state), "closed_by_hand"
                 resource.state_changed_at = resource.operation_ended_at = now
             refresh_card(resource, run_lost=False)

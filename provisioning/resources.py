@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from ingest.resource_types import Classified, classify, resource_name
 
 from ingest.change import Change, ChangeKind
-from models import Database, Domain, Event, Resource, Run, Server, Stack, WebService
+from models import Database, Domain, Event, Resource, Run, Server, Stack, Step, WebService
 from models.base import BaseModel
 from provisioning.cards import refresh_card
 from provisioning.claims import Claim, claim
 from provisioning.fold import RunFold, StepRecord
-from provisioning.states import ProvisioningState
+from provisioning.states import ProvisioningState, RunPhase, StepState
 from provisioning.status_counts import add_counts
 
 TABLES: dict[str, type[Resource]] = {
@@ -36,11 +36,20 @@ FACT_COLUMNS: dict[str, tuple[str, ...]] = {
 _SHARED_FACTS = {"provider_resource_id": "provider_resource_id", "name": "name", "provider_status": "status"}
 
 
-def is_before(claimed: Resource, claim_at: int, run_id: str) -> bool:
-    """Whether what a run says at `claim_at` is newer than what the resource's state comes from."""
-    if claimed.claim_at is None or claimed.claim_run == run_id:
+def is_before(claimed: Resource, claim_at: int, run: Run) -> bool:
+    """Whether what a run says at `claim_at` is newer than what the resource's state comes from.
+
+    Of two that speak in the same millisecond the key decides, which does not depend on which arrived first.
+    """
+    if claimed.claim_at is None or claimed.claim_run == run.id:
         return True
-    return (claimed.claim_at, claimed.claim_run) < (claim_at, run_id)
+    if claimed.claim_at != claim_at:
+        return claimed.claim_at < claim_at
+    return _key_of(claimed.claim_run) < run.key
+
+
+def _key_of(run_id: str | None) -> str:
+    return Run.select(Run.key).where(Run.id == run_id).scalar() or ""
 
 
 class ResourceWriter:
@@ -292,32 +301,21 @@ class ResourceWriter:
     def _apply(self, row: Resource, said: Claim) -> None:
         run_id = self.run.id
         if said.plans:
-            _set(row, "planned_run", run_id)
-            _set(row, "planned_action", said.operation)
-            _set(row, "run_id", run_id)
-            if said.changed_at is not None:
-                _set(row, "state_changed_at", said.changed_at)
-            _set(row, "own_steps", said.steps)
-            _set(row, "own_steps_done", 0)
-            _set(row, "waits_for", said.waits_for)
+            self._plan(row, said)
             return
         if row.planned_run == run_id:
-            _set(row, "planned_run", None)
-            _set(row, "planned_action", None)
-            if said.at is None:
-                _set(row, "state_changed_at", self.run.ended_at or self.now)
-                _set(row, "reason", "not_started")
-                _set(row, "run_id", row.claim_run or run_id)
-        if said.at is None or not is_before(row, said.at, run_id):
+            self._forget_plan(row, ended=said.at is None)
+        if row.claim_run is None and row.planned_run is None and said.at is None and not row.provisioning_state:
+            _set(row, "reason", "not_started")
+        if said.at is None or not is_before(row, said.at, self.run):
             return
         summary, detail = "", ""
         if said.diagnostic is not None:
             summary = said.diagnostic["summary"]
             detail = "\n".join(part for part in (said.diagnostic["detail"], said.diagnostic["where"]) if part)
-        values: Mapping[str, object] = {
+        values: dict[str, object] = {
             "claim_run": run_id,
             "claim_at": said.at,
-            "run_id": run_id if row.planned_run is None else row.run_id,
             "provisioning_state": said.state and str(said.state),
             "operation": said.operation,
             "reason": said.reason,
@@ -327,14 +325,66 @@ class ResourceWriter:
             "operation_ended_at": said.ended_at,
             "own_steps": said.steps,
             "own_steps_done": said.steps_done,
-            "waits_for": said.waits_for,
             "deleted_at": said.changed_at if said.gone else None,
-            "state_changed_at": said.changed_at,
         }
+        if row.planned_run is None:
+            # While another run plans it, the card tells of that plan.
+            values = {**values, "run_id": run_id, "waits_for": said.waits_for, "state_changed_at": said.changed_at}
         for name, value in values.items():
             _set(row, name, value)
         if said.state is ProvisioningState.PROVISIONED and (row.provisioned_at is None or said.operation != "update"):
             _set(row, "provisioned_at", said.changed_at)
+
+
+    def _plan(self, row: Resource, said: Claim) -> None:
+        planned_at = said.changed_at or self.now
+        other = row.planned_run not in (None, self.run.id)
+        if other and (row.planned_at, _key_of(row.planned_run)) > (planned_at, self.run.key):
+            return
+        values: Mapping[str, object] = {
+            "planned_run": self.run.id,
+            "planned_action": said.operation,
+            "planned_at": planned_at,
+            "run_id": self.run.id,
+            "state_changed_at": planned_at,
+            "waits_for": said.waits_for,
+        }
+        for name, value in values.items():
+            _set(row, name, value)
+
+    def _forget_plan(self, row: Resource, *, ended: bool) -> None:
+        """This run plans the resource no longer: it began, or the run ended. Another run may plan it still."""
+        waiting = (
+            Step.select(Step.run, Run.key, Step.action, Step.replacing, Step.planned_at)
+            .join(Run)
+            .where(
+                Step.resource == row.id,
+                Step.state == StepState.WAITING,
+                Step.run != self.run.id,
+                Run.phase != RunPhase.FINISHED,
+            )
+        )
+        begun = {
+            run_id
+            for (run_id,) in Step.select(Step.run)
+            .where(Step.resource == row.id, Step.state != StepState.WAITING)
+            .tuples()
+        }
+        others = [one for one in waiting.tuples() if one[0] not in begun]
+        latest = max(others, key=lambda one: (one[4] or 0, one[1]), default=None)
+        if latest is not None:
+            run_id, _, action, replacing, planned_at = latest
+            _set(row, "planned_run", run_id)
+            _set(row, "planned_action", "replace" if replacing else action)
+            _set(row, "planned_at", planned_at)
+            _set(row, "run_id", run_id)
+            return
+        for name in ("planned_run", "planned_action", "planned_at"):
+            _set(row, name, None)
+        _set(row, "waits_for", "")
+        if ended:
+            _set(row, "state_changed_at", self.run.ended_at or self.now)
+            _set(row, "run_id", row.claim_run or self.run.id)
 
 
 def _names(row: BaseModel) -> list[str]:

@@ -84,7 +84,7 @@ CREATE TABLE "audit_entry" (
     "detail" TEXT NOT NULL,
     "at" BIGINT NOT NULL
 );
-CREATE INDEX "audit_entry_organization_id_at" ON "audit_entry" ("organization_id", "at");
+CREATE INDEX "audit_entry_organization_id_at_id" ON "audit_entry" ("organization_id", "at", "id");
 
 CREATE TABLE "dock" (
     "id" TEXT NOT NULL PRIMARY KEY,
@@ -202,6 +202,7 @@ CREATE TABLE "server" (
     "claim_at" BIGINT,
     "planned_run" TEXT,
     "planned_action" TEXT,
+    "planned_at" BIGINT,
     "card_status" TEXT NOT NULL,
     "section" INTEGER,
     "liveness" TEXT NOT NULL,
@@ -254,6 +255,7 @@ CREATE TABLE "web_service" (
     "claim_at" BIGINT,
     "planned_run" TEXT,
     "planned_action" TEXT,
+    "planned_at" BIGINT,
     "card_status" TEXT NOT NULL,
     "section" INTEGER,
     "liveness" TEXT NOT NULL,
@@ -307,6 +309,7 @@ CREATE TABLE "database" (
     "claim_at" BIGINT,
     "planned_run" TEXT,
     "planned_action" TEXT,
+    "planned_at" BIGINT,
     "card_status" TEXT NOT NULL,
     "section" INTEGER,
     "liveness" TEXT NOT NULL,
@@ -359,6 +362,7 @@ CREATE TABLE "domain" (
     "claim_at" BIGINT,
     "planned_run" TEXT,
     "planned_action" TEXT,
+    "planned_at" BIGINT,
     "card_status" TEXT NOT NULL,
     "section" INTEGER,
     "liveness" TEXT NOT NULL,
@@ -425,4 +429,11 @@ CREATE TABLE "share_link" (
 );
 CREATE UNIQUE INDEX "share_link_token_hash" ON "share_link" ("token_hash");
 CREATE INDEX "share_link_organization_id_subject_created_at" ON "share_link" ("organization_id", "subject", "created_at");
+
+CREATE TABLE "rate_count" (
+    "key" TEXT NOT NULL PRIMARY KEY,
+    "count" INTEGER NOT NULL,
+    "expires_at" BIGINT NOT NULL
+);
+CREATE INDEX "rate_count_expires_at" ON "rate_count" ("expires_at");
 

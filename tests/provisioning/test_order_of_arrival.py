@@ -1,0 +1,131 @@
+"""Whatever order batches arrive in, however often: the same final state, no event lost or doubled."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest.change import Change
+from models import ALL_MODELS, Event, Organization, Run, Step
+from provisioning.resources import TABLES
+from provisioning.states import RESOURCE_MOVES, ProvisioningState
+from provisioning.status_counts import counted_from_rows, status_counts
+from tests.harness.cast import NOW, Cast
+from tests.provisioning.story import TYPES, Story, tell
+
+LATER = NOW + 10_000_000
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> tuple[list[Change], str | None]:
+    """One run of a tool that keeps its own order: it plans, then each planned step may begin and end, or fail."""
+    story = Story(start=NOW + draw(st.integers(0, 60)) * 1000)
+    planned = draw(st.lists(st.sampled_from(sorted(TYPES)), unique=True, min_size=1))
+    actions = {name: draw(st.sampled_from(["create", "update", "delete", "replace"])) for name in planned}
+    if draw(st.booleans()):
+        for name in planned:
+            story.planned(name, actions[name])
+        story.total(sum(2 if action == "replace" else 1 for action in actions.values()))
+    halves = [
+        (name, half) for name in planned
+        for half in (("delete", "create") if actions[name] == "replace" else (actions[name],))
+    ]  # fmt: skip
+    for name, half in draw(st.permutations(halves)):
+        ending = draw(st.sampled_from(["done", "failed", "error only", "open", "not begun"]))
+        if ending == "not begun":
+            continue
+        story.started(name, half)
+        if ending == "done":
+            story.done(name, half)
+        if ending == "failed":
+            story.failed(name, half)
+        if ending in ("failed", "error only") and draw(st.booleans()):
+            story.error(name, f"{name} broke")
+    end = draw(st.sampled_from([None, "0", "1", "130", "eof"]))
+    if end is None and draw(st.booleans()):
+        story.ended()
+    return story.lines, end
+
+
+@st.composite
+def deliveries(
+    draw: st.DrawFn,
+) -> tuple[list[tuple[list[Change], str | None]], list[tuple[int, list[Change], str | None]]]:
+    """Runs, and the order in which pieces of them arrive: cut anywhere, shuffled, some of them twice."""
+    runs = draw(st.lists(stories(), min_size=1, max_size=3))
+    pieces: list[tuple[int, list[Change], str | None]] = []
+    for number, (lines, end) in enumerate(runs):
+        cuts = sorted({0, len(lines), *draw(st.lists(st.integers(0, len(lines)), max_size=3))})
+        parts = [(number, lines[a:b], None) for a, b in itertools.pairwise(cuts)]
+        pieces += parts
+        pieces += draw(st.lists(st.sampled_from(parts), max_size=2)) if parts else []
+        if end is not None:
+            pieces.append((number, [], end))
+    return runs, draw(st.permutations(pieces))
+
+
+def final_state(organization_id: str) -> dict[str, Any]:
+    """All that is stored, in the terms of the stories: no ids of ours, no time of receipt."""
+    keys = {run.id: run.key for run in Run.select()}
+    resources = {
+        (kind, row.address): (
+            row.provisioning_state, row.operation, row.card_status, row.section, row.error_summary, row.reason,
+            keys.get(row.claim_run), keys.get(row.planned_run), row.claim_at, row.operation_started_at,
+            row.operation_ended_at, row.own_steps, row.own_steps_done, row.deleted_at,
+        )
+        for kind, table in TABLES.items() for row in table.select()
+    }  # fmt: skip
+    steps = {
+        (keys[step.run_id], step.address, step.action): (
+            step.state, step.replacing, step.reason, step.started_at, step.diagnostic, step.position,
+        )
+        for step in Step.select()
+    }  # fmt: skip
+    runs = {
+        run.key: (
+            run.phase, run.outcome, run.planned_count, run.running_count, run.completed_count, run.failed_count,
+            run.interrupted_count, run.total_known, run.error_summary, run.received,
+        )
+        for run in Run.select()
+    }  # fmt: skip
+    events = sorted((keys[event.run_id], event.sequence, event.kind) for event in Event.select())
+    assert status_counts(organization_id) == counted_from_rows(organization_id)
+    return {"resources": resources, "steps": steps, "runs": runs, "events": events}
+
+
+def clean() -> str:
+    for model in reversed(ALL_MODELS):
+        model.delete().execute()
+    return str(Organization.create(name="Acme", slug="acme", created_at=NOW).id)
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(deliveries())
+def test_every_order_of_arrival_ends_in_the_same_state(
+    cast: Cast, delivery: tuple[list[tuple[list[Change], str | None]], list[tuple[int, list[Change], str | None]]]
+) -> None:
+    runs, pieces = delivery
+    organization = clean()
+    for number, (lines, end) in enumerate(runs):
+        if lines or end is not None:
+            tell(organization, lines, LATER, key=f"run-{number}", end=end, first=0)
+    expected = final_state(organization)
+
+    organization = clean()
+    for number, lines, end in pieces:
+        tell(organization, lines, LATER, key=f"run-{number}", end=end, first=lines[0].sequence if lines else 0)
+    assert final_state(organization) == expected
+    assert_moves_are_legal()
+
+
+def assert_moves_are_legal() -> None:
+    """No event moved a resource in a way that the table forbids."""
+    for event in Event.select().where(Event.resource.is_null(False)):
+        before = ProvisioningState(event.state_before) if event.state_before else None
+        after = ProvisioningState(event.state_after) if event.state_after else None
+        assert after == before or after in RESOURCE_MOVES[before], (event.kind, event.action, before, after)
