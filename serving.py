@@ -112,12 +112,13 @@ def ready_database(settings: Settings) -> Database:
     """
     try:
         database = open_database(settings.database_url, settings.home_path)
-        migrate(database)
+        database.connect(reuse_if_open=True)
     except ValueError as error:
         raise SettingError(str(error)) from None
     except (OperationalError, OSError) as error:
         where = "SLIPWAY_DATABASE_URL" if settings.database_url else f"SLIPWAY_HOME ({settings.home_path})"
         raise SettingError(f"The database of {where} cannot be opened: {error}") from None
+    migrate(database)
     return database
 
 

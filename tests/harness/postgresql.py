@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -84,7 +85,8 @@ def running_server() -> Iterator[str]:
             _wait_until_it_answers(url, server, home / "log")
             yield url
         finally:
-            server.terminate()
+            # SIGTERM would wait for whoever is still connected.
+            server.send_signal(signal.SIGINT)
             try:
                 server.wait(5)
             except subprocess.TimeoutExpired:
