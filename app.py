@@ -25,15 +25,17 @@ from models.connection import open_database
 from models.migrate import migrate
 from views import access
 from views.account import account
+from views.api import api
 from views.auth import auth, load_signed_in
 from views.errors import register_error_pages
+from views.ingest import ingest
 from views.rate_limit import register_limiter
 from views.settings import settings as settings_pages
 from views.system import system
 
 # Every blueprint of the app. Those of the API take bearer tokens only, so no other site can forge their requests.
 PAGES = (auth, account, settings_pages, system)
-API = ()
+API = (api, ingest)
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

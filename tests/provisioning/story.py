@@ -112,6 +112,6 @@ def tell(
 def resource_at(address: str) -> Resource:
     """The resource at an address, whichever table it is in."""
     full = TYPES.get(address, address)
-    found = [row for table in TABLES.values() for row in table.select().where(table.address == full)]
+    found: list[Resource] = [row for table in TABLES.values() for row in table.select().where(table.address == full)]
     assert len(found) == 1, f"{len(found)} resources at {full}"
     return found[0]
