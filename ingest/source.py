@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ingest import terraform
+from ingest import pulumi, sst, terraform
 from ingest.change import Change, Ignored, Parsed
 
 ParseLine = Callable[[int, str], Change | Ignored | None]
@@ -30,6 +30,8 @@ SOURCES: dict[str, Source] = {
     for source in (
         Source("terraform", "Terraform", terraform.parse_line),
         Source("opentofu", "OpenTofu", terraform.parse_line),
+        Source("pulumi", "Pulumi", pulumi.parse_line),
+        Source("sst", "SST", sst.parse_line, provisioning_source="sst"),
     )
 }
 """Every source by its name."""

@@ -17,10 +17,10 @@ from typing import Any
 
 from ingest.change import Change, ChangeKind, Diagnostic, Ignored
 from ingest.json_line import other_tool, read_object
+from ingest.outputs import provider_id
 from ingest.resource_types import address_parts, classify
 from ingest.text import (
     MOST_DETAIL,
-    MOST_FACT,
     MOST_SUMMARY,
     clean,
     clean_line,
@@ -262,12 +262,9 @@ def _is_managed(resource: dict[str, Any], address: str) -> bool:
 
 
 def _id_facts(hook: dict[str, Any], tool_type: str, address: str) -> dict[str, str]:
-    """The provider's id, for types that have a card: others need none, and some keep a secret in it."""
-    if hook.get("id_key") not in ("id", "name", "arn") or classify(tool_type, address, show_builtin=True).kind is None:
+    if hook.get("id_key") not in ("id", "name", "arn"):
         return {}
-    value = hook.get("id_value")
-    found = clean_line(value, MOST_FACT + 1)
-    return {"provider_resource_id": found} if 0 < len(found) <= MOST_FACT else {}
+    return provider_id(classify(tool_type, address, show_builtin=True).kind, hook.get("id_value"))
 
 
 def _where(diagnostic: dict[str, Any]) -> str:
