@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ingest import pulumi, sst, terraform
+from ingest import cloudformation, pulumi, sst, terraform
 from ingest.change import Change, Ignored, Parsed
 
 ParseLine = Callable[[int, str], Change | Ignored | None]
@@ -32,6 +32,7 @@ SOURCES: dict[str, Source] = {
         Source("opentofu", "OpenTofu", terraform.parse_line),
         Source("pulumi", "Pulumi", pulumi.parse_line),
         Source("sst", "SST", sst.parse_line, provisioning_source="sst"),
+        Source("cloudformation", "CloudFormation", cloudformation.parse_line),
     )
 }
 """Every source by its name."""
