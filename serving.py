@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -48,10 +48,17 @@ class CannotServe(Exception):
     """The server cannot be started; the text says why and what to do."""
 
 
-def serve(settings: Settings, *, with_worker: bool = True, say: Callable[[str], None] = print) -> None:
+def serve(
+    settings: Settings,
+    *,
+    with_worker: bool = True,
+    beside: Sequence[Child] = (),
+    say: Callable[[str], None] = print,
+) -> None:
     """Run web server and worker until SIGINT or SIGTERM.
 
-    `say` prints to whoever started it. Raises `CannotServe` or `SettingError` where the start fails.
+    `beside` are further children, started once the server answers. `say` prints to whoever started it.
+    Raises `CannotServe` or `SettingError` where the start fails.
     """
     host, port = host_and_port(settings.bind)
     refuse_port_in_use(host, port)
@@ -77,6 +84,9 @@ def serve(settings: Settings, *, with_worker: bool = True, say: Callable[[str], 
                     f"Nobody can sign in yet. Make the first account, with this link that works once: {url}{setup_path}"
                 )
             say("Ctrl-C stops it.")
+            for child in beside:
+                child.start()
+                children.append(child)
         while not stop.wait(0.2):
             for child in children:
                 child.look_after()
@@ -123,12 +133,21 @@ def ready_database(settings: Settings) -> Database:
 
 
 class Child:
-    """A process that is kept running."""
+    """A process that is kept running, or, where it `ends_by_itself`, only ended with the others."""
 
-    def __init__(self, name: str, command: list[str], settings: Settings) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        settings: Settings,
+        *,
+        more_environment: Mapping[str, str] | None = None,
+        ends_by_itself: bool = False,
+    ) -> None:
         self.name = name
         self._command = command
-        self._environment = environment_of(settings)
+        self._environment = environment_of(settings) | dict(more_environment or {})
+        self._ends_by_itself = ends_by_itself
         self._process: subprocess.Popen[bytes] | None = None
         self._pause_s = 1.0
         self._started_at = 0.0
@@ -156,7 +175,7 @@ class Child:
         """Start it again where it has ended, after a pause that grows while it keeps ending."""
         code = self.exit_code()
         now = time.monotonic()
-        if code is None:
+        if code is None or self._ends_by_itself:
             if now - self._started_at > 2 * _LONGEST_PAUSE_S:
                 self._pause_s = 1.0
             return
