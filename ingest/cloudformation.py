@@ -70,7 +70,7 @@ def parse_line(number: int, text: str) -> Change | Ignored | None:
 
 def _change_set(number: int, change_set: object) -> Change | Ignored:
     changes = change_set.get("Changes") if isinstance(change_set, dict) else None
-    if not isinstance(changes, list):
+    if not isinstance(change_set, dict) or not isinstance(changes, list):
         return Ignored(number, "The change set has no list of changes. Expected: the answer of DescribeChangeSet.")
     total = 0
     for change in changes:
@@ -79,7 +79,13 @@ def _change_set(number: int, change_set: object) -> Change | Ignored:
             inner = change.get("ResourceChange")
             found = inner if isinstance(inner, dict) else change
             total += 2 if found.get("Replacement") == "True" else 1
-    return Change(sequence=number, kind=ChangeKind.TOTAL, total=total, message=f"Change set: {total} steps")
+    return Change(
+        sequence=number,
+        kind=ChangeKind.TOTAL,
+        occurred_at=ms_of_rfc3339(change_set.get("Timestamp") or change_set.get("CreationTime")),
+        total=total,
+        message=f"Change set: {total} steps",
+    )
 
 
 class _Event:
