@@ -39,6 +39,7 @@ format: $(VENV)/.dev ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev ## measure Slipway's polls and pages beside a bare hello-world
+	@bash tests/programs.sh wrk
 	$(BIN)/python -m bench
 
 # With LOCK_FLAGS=--upgrade all versions move to the newest that pyproject.toml allows.
@@ -52,7 +53,7 @@ lock: $(BIN)/python ## write both requirements files anew from pyproject.toml
 	sed -i -e '1i # Made by `make lock` from pyproject.toml; not written by hand.' requirements.txt requirements-dev.txt
 
 programs: ## install Chromium and PostgreSQL for the tests, where they are missing
-	@bash tests/programs.sh
+	@bash tests/programs.sh chromium postgresql
 
 clean: ## remove the environment and what tools keep; the data in var/ stays
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -203,12 +203,12 @@ class Child:
             self._process.wait()
 
 
-def web_command(settings: Settings) -> list[str]:
-    """The command of the web server."""
+def web_command(settings: Settings, app: str = "app:create_app") -> list[str]:
+    """The command of the web server; `bench` measures another app's factory under the very same one."""
     host, port = host_and_port(settings.bind)
     return [
         # -P: an app.py in the folder where the command is typed is not ours.
-        sys.executable, "-P", "-m", "granian", "app:create_app", "--factory", "--interface", "wsgi",
+        sys.executable, "-P", "-m", "granian", app, "--factory", "--interface", "wsgi",
         "--working-dir", str(CHECKOUT), "--host", host, "--port", str(port),
         "--workers", str(settings.web_workers), "--respawn-failed-workers", "--workers-kill-timeout", "3",
         "--no-ws", "--log-level", "error", "--blocking-threads", str(THREADS),
@@ -267,6 +267,13 @@ def refuse_port_in_use(host: str, port: int) -> None:
                     f"Stop it, or choose another port: SLIPWAY_BIND={host}:{port + 1}"
                 ) from None
             raise CannotServe(f"Slipway cannot listen on {host}:{port}: {error.strerror}.") from None
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on, for tests and bench."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def end_with_parent() -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees to the two programs that the tests need and pip cannot install: Chromium and PostgreSQL 15 or newer.
+# Sees to programs that pip cannot install, named by their Debian packages: chromium, postgresql (15 or newer), wrk.
 # As root on Debian it installs what is missing; otherwise it says what to do.
 set -euo pipefail
 
@@ -12,12 +12,17 @@ have_postgresql() {
 }
 
 missing=()
-command -v chromium >/dev/null || missing+=(chromium)
-have_postgresql || missing+=(postgresql)
+for package in "$@"; do
+  if [[ $package == postgresql ]]; then
+    have_postgresql || missing+=(postgresql)
+  else
+    command -v "$package" >/dev/null || missing+=("$package")
+  fi
+done
 [[ ${#missing[@]} -eq 0 ]] && exit 0
 
 if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
-  echo "The tests need ${missing[*]}, which this machine does not have." \
+  echo "This needs ${missing[*]}, which this machine does not have." \
     "Install it: sudo apt-get install --no-install-recommends ${missing[*]}" >&2
   exit 1
 fi

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from serving import CHECKOUT, end_with_parent
+from serving import CHECKOUT, end_with_parent, free_port
 
 
 class RunningServer:
@@ -150,10 +149,3 @@ def _of_session(session: int) -> list[int]:
                 if os.getsid(int(folder.name)) == session:
                     found.append(int(folder.name))
     return sorted(found, key=lambda pid: pid != session)
-
-
-def free_port() -> int:
-    """A port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
