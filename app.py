@@ -29,6 +29,7 @@ from views.api import api
 from views.auth import auth, load_signed_in
 from views.errors import register_error_pages
 from views.ingest import ingest
+from views.presentation import register_presentation
 from views.rate_limit import register_limiter
 from views.settings import settings as settings_pages
 from views.system import system
@@ -93,6 +94,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     sign_in.session_protection = None
     sign_in.user_loader(load_signed_in)
     app.jinja_env.globals.update(current_user=current_user, person=access.person, place=access.place)
+    register_presentation(app)
 
     app.before_request(start_clock)
     app.before_request(access.enforce)
@@ -125,6 +127,10 @@ class Slipway(Flask):
     def log_exception(self, exc_info: Any) -> None:
         """Write a failed request's traceback to the log."""
         log.error("%s %s failed", request.method, path_without_secrets(), exc_info=exc_info)
+
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        """How long browsers may keep a static file: a year where its address holds the hash of its content."""
+        return 31_536_000 if request.endpoint == "static" and "v" in request.args else None
 
 
 class SessionCookies(SecureCookieSessionInterface):

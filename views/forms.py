@@ -13,6 +13,7 @@ from wtforms import (
     HiddenField,
     PasswordField,
     RadioField,
+    SelectChoice,
     SelectField,
     SelectMultipleField,
     StringField,
@@ -98,9 +99,9 @@ class RoleForm(FlaskForm):
     """A role's name and its level in each area."""
 
     name = StringField("Name", render_kw={"autocomplete": "off"})
-    provisioning = RadioField("Provisioning", choices=LEVELS, default="read", validate_choice=False)
-    docks = RadioField("Docks", choices=LEVELS, default="none", validate_choice=False)
-    settings = RadioField("Settings", choices=LEVELS, default="none", validate_choice=False)
+    provisioning = RadioField("Provisioning", choices=list(LEVELS), default="read", validate_choice=False)
+    docks = RadioField("Docks", choices=list(LEVELS), default="none", validate_choice=False)
+    settings = RadioField("Settings", choices=list(LEVELS), default="none", validate_choice=False)
 
 
 class TokenForm(FlaskForm):
@@ -111,14 +112,20 @@ class TokenForm(FlaskForm):
     )
     scopes = SelectMultipleField(
         "Scopes",
-        choices=[(scope, f"{scope}: {SCOPE_MEANING[scope]}") for scope in SCOPES],
+        choices=[SelectChoice(scope, f"{scope}: {SCOPE_MEANING[scope]}") for scope in SCOPES],
         validate_choice=False,
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )
     expires_in_days = SelectField(
         "Expires",
-        choices=[("", "never"), ("7", "in 7 days"), ("30", "in 30 days"), ("90", "in 90 days"), ("365", "in a year")],
+        choices=[
+            SelectChoice("", "never"),
+            SelectChoice("7", "in 7 days"),
+            SelectChoice("30", "in 30 days"),
+            SelectChoice("90", "in 90 days"),
+            SelectChoice("365", "in a year"),
+        ],
         default="90",
         validate_choice=False,
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, current_app, flash, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
+from wtforms import SelectChoice
 
 from config import Settings
 from provisioning import accounts
@@ -23,18 +23,6 @@ from views.clock import now_ms
 from views.forms import MemberForm, OrganizationForm, RoleForm, TokenForm, tell_faults
 
 settings = Blueprint("settings", __name__, url_prefix="/settings")
-
-
-@settings.app_template_filter("iso_time")
-def iso_time(milliseconds: int) -> str:
-    """A time for `<time datetime>`."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-@settings.app_template_filter("plain_time")
-def plain_time(milliseconds: int) -> str:
-    """A time for people, where no script makes it relative."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _actor() -> Actor:
@@ -88,7 +76,7 @@ def _members_page(form: MemberForm | None = None, status: int = 200, **shown: An
     if form is None:
         viewer = next((role_id for role_id, name in choices if name == "Viewer"), None)
         form = MemberForm(formdata=None, role=viewer)
-    form.role.choices = choices
+    form.role.choices = [SelectChoice(role_id, name) for role_id, name in choices]
     found = member_list.members(organization_id)
     return render_template("settings/members.html", form=form, members=found, roles=choices, **shown), status
 
@@ -121,11 +109,12 @@ def members() -> AnyResponse | tuple[str, int]:
     return _page_with_link(user, organization_id)
 
 
-def _page_with_link(user: Any, organization_id: str) -> tuple[str, int]:
+def _page_with_link(user: Any, organization_id: str) -> AnyResponse:
     configured: Settings = current_app.config["SETTINGS"]
     base = configured.public_url.rstrip("/") or request.url_root.rstrip("/")
     link = base + password_link_path(user, organization_id)
-    return _members_page(link=link, link_for=user.name or user.email, link_days=PASSWORD_LINK_DAYS)
+    page, _ = _members_page(link=link, link_for=user.name or user.email, link_days=PASSWORD_LINK_DAYS)
+    return Response(page, headers={"Cache-Control": "no-store"})
 
 
 @settings.post("/members/<user_id>/role")
