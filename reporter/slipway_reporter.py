@@ -2688,6 +2688,13 @@ class StackOperation:
         return value
 
 
+def _hopeless(error: Exception) -> bool:
+    """Whether AWS says no for good: wrong or missing credentials and permissions, not throttling or the network."""
+    told = getattr(error, "response", None)
+    code = str(told.get("Error", {}).get("Code", "")) if isinstance(told, dict) else type(error).__name__
+    return bool(re.search(r"Credential|Token|AccessDenied|Unauthorized|SignatureDoesNotMatch|OptIn|NoRegion", code))
+
+
 def report_cloudformation(given: argparse.Namespace, settings: Settings, environ: Mapping[str, str]) -> int:
     """Report one operation on one stack; 0 where it succeeded, 1 where it failed, 4 where none began in time."""
     try:
@@ -2716,8 +2723,9 @@ def report_cloudformation(given: argparse.Namespace, settings: Settings, environ
             troubled += 1
             if troubled == 1:
                 terminal.say(f"CloudFormation: {one_line(error)}")
-            if troubled >= 5 and not operation.begun:
-                break
+            if not operation.begun and _hopeless(error):
+                terminal.finish(2.0)
+                return 2
         for event in events:
             if report is None:
                 report = Report("cloudformation", settings, terminal, environ)
@@ -2725,9 +2733,7 @@ def report_cloudformation(given: argparse.Namespace, settings: Settings, environ
             report.line(json.dumps(event).encode(), show=False)
             if "LogicalResourceId" in event:
                 reason = f": {event['ResourceStatusReason']}" if event.get("ResourceStatusReason") else ""
-                terminal.show(
-                    one_line(f"{event['LogicalResourceId']}  {event.get('ResourceStatus', '')}{reason}", 1000)
-                )
+                terminal.show(one_line(f"{event['LogicalResourceId']} {event.get('ResourceStatus', '')}{reason}", 1000))
         if not operation.begun and time.monotonic() > give_up:
             break
         if not operation.status:
