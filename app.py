@@ -27,6 +27,7 @@ from views import access
 from views.account import account
 from views.api import api
 from views.auth import auth, load_signed_in
+from views.dashboard import dashboard
 from views.errors import register_error_pages
 from views.ingest import ingest
 from views.presentation import register_presentation
@@ -35,7 +36,7 @@ from views.settings import settings as settings_pages
 from views.system import system
 
 # Every blueprint of the app. Those of the API take bearer tokens only, so no other site can forge their requests.
-PAGES = (auth, account, settings_pages, system)
+PAGES = (auth, account, settings_pages, system, dashboard)
 API = (api, ingest)
 
 CONTENT_SECURITY_POLICY = (
