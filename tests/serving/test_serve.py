@@ -128,6 +128,21 @@ def test_it_answers_again_after_a_power_cut(server: RunningServer) -> None:
     assert answers(server)
 
 
+def test_it_answers_again_after_the_database_was_restarted(
+    start_server: StartServer, settings: Settings, cast: Cast, database_kind: str
+) -> None:
+    if database_kind == "sqlite":
+        return  # A file is not restarted.
+    server = start_server(home=settings.home_path, database_url=settings.database_url)
+    with server.client() as client:
+        assert client.get("/readyz").status_code == 200
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s"
+        database.execute_sql(cut, (database.execute_sql("SELECT pg_backend_pid()").fetchone()[0],))
+        # The thread that meets the broken connection first may fail, once.
+        answers = [client.get("/readyz").status_code for _ in range(40)]
+    assert answers[-20:] == [200] * 20, answers
+
+
 def test_the_worker_calls_a_silent_run_quiet(start_server: StartServer, settings: Settings, cast: Cast) -> None:
     words = int(time.time() * 1000) - 60_000
     run = Run.create(
