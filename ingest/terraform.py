@@ -32,7 +32,7 @@ from ingest.text import (
 EXPECTED = "the output of terraform or tofu with -json, one object a line"
 _LABEL = "Terraform or OpenTofu"
 
-_STEP_ACTIONS = frozenset({"create", "update", "delete"})
+_STEP_ACTIONS = ("create", "update", "delete")
 _HOOKS = {
     "apply_start": ChangeKind.STARTED,
     "apply_progress": ChangeKind.PROGRESS,
@@ -124,7 +124,7 @@ class _Line:
             return self._malformed("plans a change and names no resource")
         if not fits_an_index(address):
             return self._too_long()
-        if not _is_managed(resource, address):
+        if not _is_managed(address):
             return None
         previous = _previous(change)
         action = change.get("action")
@@ -149,7 +149,7 @@ class _Line:
             return self._malformed("tells of drift and names no resource")
         if not fits_an_index(address):
             return self._too_long()
-        if not _is_managed(resource, address):
+        if not _is_managed(address):
             return None
         action = change.get("action")
         return self._change(
@@ -183,7 +183,7 @@ class _Line:
         if not fits_an_index(address):
             return self._too_long()
         action = hook.get("action")
-        if action not in _STEP_ACTIONS or not _is_managed(resource, address):
+        if action not in _STEP_ACTIONS or not _is_managed(address):
             return None
         tool_type = _type(resource)
         # The id of what is deleted may be the former half's of a replacement whose new half is already there.
@@ -198,7 +198,7 @@ class _Line:
         address = clean_line(resource.get("addr"), MOST_DETAIL)
         tool_type = _type(resource)
         facts = _id_facts(hook, tool_type, address)
-        if not facts or not fits_an_index(address) or not _is_managed(resource, address):
+        if not facts or not fits_an_index(address) or not _is_managed(address):
             return None
         return self._change(ChangeKind.RESOURCE, address=address, tool_type=tool_type, action="refresh", facts=facts)
 
@@ -252,10 +252,9 @@ def _previous(change: dict[str, Any]) -> str:
     return address if fits_an_index(address) else ""
 
 
-def _is_managed(resource: dict[str, Any], address: str) -> bool:
+def _is_managed(address: str) -> bool:
     """Whether it is neither a data source nor ephemeral: those are only read, and make no steps."""
-    local = resource.get("resource")
-    parts = address_parts(local if isinstance(local, str) and local else address)
+    parts = address_parts(address)
     while len(parts) > 2 and parts[0] == "module":
         parts = parts[2:]
     return not (len(parts) > 2 and parts[0] in ("data", "ephemeral"))
