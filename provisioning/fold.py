@@ -194,6 +194,13 @@ class RunFold:
         step.last_event_at = at if step.last_event_at is None else max(step.last_event_at, at)
         self.touched.add((step.address, step.action))
 
+    def resume(self) -> None:
+        """Take back what an end that was none made of the steps in flight."""
+        for key, step in self.steps.items():
+            if step.state is StepState.INTERRUPTED:
+                step.state, step.reason, step.ended_at = StepState.RUNNING, "", None
+                self.touched.add(key)
+
     def has_end(self, end_code: str | None) -> bool:
         """Whether the run is over: an explicit end, or the tool's own final word."""
         return end_code is not None or bool(self.memory.get("said"))

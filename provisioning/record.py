@@ -116,7 +116,7 @@ class _Recording:
         if accepted:
             run.received = line_ranges.add(run.received, batch.first, last)
         if is_new or accepted or ends or woke or reopened:
-            self._change(fresh, is_new=is_new)
+            self._change(fresh, is_new=is_new, back=woke or reopened)
         else:
             run.save(only=[Run.last_word_at])
         return Recorded(
@@ -140,11 +140,14 @@ class _Recording:
             run.ended_at = None
         run.liveness = Liveness.LIVE
 
-    def _change(self, fresh: Sequence[Change], *, is_new: bool) -> None:
+    def _change(self, fresh: Sequence[Change], *, is_new: bool, back: bool) -> None:
+        """Take the changes; `back`: the run was silent or closed, and all that it left unfinished moves again."""
         run = self.run
         revision = next_revision(self.organization)
         self.fresh_events = [self._event(change) for change in fresh]
-        fold, changes = self._fold_and_changes(fresh)
+        fold, changes = self._fold_and_changes(fresh, whole=back)
+        if back:
+            fold.resume()
         self.resources.begin(fold, [change for change, _ in changes], replayed=fold.replayed)
         for change, event in changes:
             reason = fold.take(change, event.occurred_at)
@@ -155,11 +158,12 @@ class _Recording:
                 if getattr(event, name) != value:
                     setattr(event, name, value)
         self._settle(fold, is_new=is_new, revision=revision)
-        self.resources.save(fold, finished=run.phase == RunPhase.FINISHED, revision=revision)
+        finished = run.phase == RunPhase.FINISHED
+        self.resources.save(fold, finished=finished, all_cards=finished or back, revision=revision)
         self._save_steps(fold)
         self._save_events([event for _, event in changes])
 
-    def _fold_and_changes(self, fresh: Sequence[Change]) -> tuple[RunFold, list[tuple[Change, Event]]]:
+    def _fold_and_changes(self, fresh: Sequence[Change], *, whole: bool) -> tuple[RunFold, list[tuple[Change, Event]]]:
         """The run's state before these changes; where one of them is late, a new fold and the run's changes from the
         first. Loads the steps that may be touched: all of them where the run is, or may now be, at its end."""
         run = self.run
@@ -172,7 +176,7 @@ class _Recording:
             return fold, [(_change_of(event), event) for event in events]
         fold = RunFold(phase=RunPhase(run.fold.get("phase", RunPhase.PLANNING)), memory=dict(run.fold))
         ends = run.end_code is not None or "said" in run.fold or _speaks_of_end(fresh)
-        whole = ends or run.phase == RunPhase.FINISHED or self.batch.engine == "sst"
+        whole = whole or ends or run.phase == RunPhase.FINISHED or self.batch.engine == "sst"
         self._load_rows(None if whole else {change.address for change in fresh if change.address})
         fold.steps = {key: step_record(row) for key, row in self.rows.items()}
         return fold, list(zip(fresh, self.fresh_events, strict=True))

@@ -167,9 +167,11 @@ class ResourceWriter:
         keys = self._keys(fold, change.address)
         if not keys:
             row = self._row(change.address, change.previous_address)
-            if row is not None:
-                self._take_facts(row, change)
-            return (row.id if row else None), None, None
+            if row is None:
+                return None, None, None
+            self._take_facts(row, change)
+            state = self.said.get(row.address, self._state_at_first(row, event))
+            return row.id, state, state
         for key in keys:
             card = self._group(fold, key, fold.steps[key])
         row = self._resource(fold, card)
@@ -248,12 +250,12 @@ class ResourceWriter:
 
     # Writing.
 
-    def save(self, fold: RunFold, *, finished: bool, revision: int) -> None:
-        """Write what the run now says about every resource it touched."""
+    def save(self, fold: RunFold, *, finished: bool, all_cards: bool, revision: int) -> None:
+        """Write what the run now says about every resource it touched; `all_cards`: about each of the run's."""
         self._rename(fold)
         rows: dict[str, Resource] = {}
         cards = {self._group(fold, key, fold.steps[key]) for key in fold.touched}
-        if finished:
+        if all_cards:
             cards.update(self.groups)
         for card in sorted(cards):
             row = self._resource(fold, card)
@@ -334,7 +336,6 @@ class ResourceWriter:
             _set(row, name, value)
         if said.state is ProvisioningState.PROVISIONED and (row.provisioned_at is None or said.operation != "update"):
             _set(row, "provisioned_at", said.changed_at)
-
 
     def _plan(self, row: Resource, said: Claim) -> None:
         planned_at = said.changed_at or self.now

@@ -386,12 +386,14 @@ def test_a_poll_is_one_statement_answered_from_indexes(cast: Cast) -> None:
     organization = Organization.get_by_id(cast.organization.id)
     row = resource_at("web")
     run = run_queries.list_runs(reader(cast.viewer)).runs[0]
-    for ask, given, revision in (
+    assert run.stack_id is not None
+    polled: list[tuple[Callable[[tuple[str, int], str, int], bool], str, int]] = [
         (polls.dashboard_unchanged, organization.id, organization.revision),
         (polls.card_unchanged, row.id, row.revision),
         (polls.run_unchanged, run.id, run.revision),
         (polls.stack_unchanged, run.stack_id, run.revision),
-    ):
+    ]
+    for ask, given, revision in polled:
         with plans() as check, count_statements() as statements:
             assert ask(identity, given, revision)
         assert len(statements) == 1
