@@ -105,6 +105,8 @@ RESEND_BYTES = 2 * 1024 * 1024
 KEEP_SECONDS = 5.0
 """How long, at the very end, writing the spool may take."""
 DISK_RETRY_SECONDS = 5.0
+LEFT_BEHIND_SECONDS = 5.0
+"""How long a watched command's output is read on after its end, where a process it left behind holds it open."""
 TERMINAL_BYTES = 4 * 1024 * 1024
 """Messages waiting for a terminal that does not take them; more are skipped and counted."""
 FOLLOW_SECONDS = 0.02
@@ -1857,6 +1859,10 @@ class Child:
     def __init__(self, on_signal: Callable[[], None] = lambda: None) -> None:
         self._pid = 0
         self._asked = 0
+        self.started = False
+        """Whether any command was started."""
+        self.last_code = 1
+        """What the last of them ended with."""
         self._on_signal = on_signal
         self._terminal = self._our_terminal()
         for name in self.PASSED_ON:
@@ -1881,6 +1887,7 @@ class Child:
         """
         if self.asked_to_stop:
             return -self._asked
+        self.started = True
         output: Optional[Tuple[int, int]] = os.pipe() if read_output else None
         try:
             process = subprocess.Popen(
@@ -1904,14 +1911,13 @@ class Child:
         if self._asked:  # between the check above and the start
             self._send(self._asked)
         try:
-            code = self._wait(process.pid)
+            code = self.last_code = self._wait(process.pid)
         finally:
             self._pid = 0
             process.returncode = 0  # reaped here, so that Popen does not wait for it again
             self._hand_terminal_to(os.getpgrp())
         if reader:
-            # A background process the command left may hold its output open; a moment is enough for what is there.
-            reader.join(5.0)
+            reader.join(LEFT_BEHIND_SECONDS)
         return code
 
     def _wait(self, pid: int) -> int:
@@ -2169,6 +2175,20 @@ def watch(words: Sequence[str], settings: Settings, environ: Mapping[str, str], 
     if not command.verb:
         sys.stderr.write("slipway: this subcommand provisions nothing; it runs unreported\n")
         return leave_like(Child().run(words, environ))
+    try:
+        outcome, delivered = watch_reported(words, command, settings, environ)
+    except Exception as error:  # before the command was started: it runs all the same
+        sys.stderr.write(f"slipway: fault of the reporter: {type(error).__name__}: {one_line(error)}\n")
+        return leave_like(Child().run(words, environ))
+    if settings.strict and not delivered and outcome.code == 0:
+        return 1
+    return leave_like(outcome.code)
+
+
+def watch_reported(
+    words: Sequence[str], command: Command, settings: Settings, environ: Mapping[str, str]
+) -> Tuple[Outcome, bool]:
+    """How the command ended, and whether all of it was delivered. Raises only while no command was started."""
     told_stack = command.flag("--stack", "-s", "--stage") if command.source in ("pulumi", "sst") else None
     settings = replace(with_stack(settings, told_stack), command=settings.command or command.shown())
     terminal = Terminal()
@@ -2184,12 +2204,17 @@ def watch(words: Sequence[str], settings: Settings, environ: Mapping[str, str], 
         "sst": watch_sst,
         "cloudformation": watch_cdk,
     }[command.source]
-    outcome = observe(command, child, report, environ)
+    try:
+        outcome = observe(command, child, report, environ)
+    except Exception as error:
+        terminal.say(f"fault of the reporter: {type(error).__name__}: {one_line(error)}")
+        if child.started:
+            outcome = Outcome.of(child.last_code)
+        else:
+            outcome = Outcome.of(child.run(words, environ))
     delivered = report.finish(outcome.end)
     terminal.finish(2.0)
-    if settings.strict and not delivered and outcome.code == 0:
-        return 1
-    return leave_like(outcome.code)
+    return outcome, delivered
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ OLDEST = (3, 9)
 
 def pythons() -> dict[tuple[int, ...], str]:
     """Every Python from 3.9 on, by version: pyenv's, the PATH's, our own."""
-    found = {sys.version_info[:3]: sys.executable}
+    found: dict[tuple[int, ...], str] = {sys.version_info[:3]: sys.executable}
     places = [Path.home() / ".pyenv" / "versions"]
     candidates = [str(python) for place in places for python in sorted(place.glob("*/bin/python"))]
     candidates += [path for minor in range(9, 20) if (path := shutil.which(f"python3.{minor}"))]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.reporter.stage import PATIENCE, REPORTER, Home, Slipway, stop, terraform_lines, until, with_limits
 
-MANY = 60_000
+MANY = 20_000
 """Lines whose messages fill a pipe and the reporter's own bound for messages."""
 
 
@@ -59,7 +59,7 @@ def test_it_reads_on_while_the_terminal_is_stopped(home: Home, slipway: Slipway)
 
 
 def test_it_ends_although_the_terminal_stays_stopped(home: Home, slipway: Slipway) -> None:
-    process = home.start("terraform")
+    process = home.start("terraform", script=with_limits(home, TERMINAL_BYTES=100_000))
     try:
         assert process.stdin
         process.stdin.write(b"\n".join(terraform_lines(MANY)))

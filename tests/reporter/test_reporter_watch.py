@@ -16,7 +16,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.reporter.stage import PATIENCE, SAMPLES, Answer, Home, Slipway, problem, stand_in, stop, until
+from tests.reporter.stage import (
+    PATIENCE,
+    REPORTER,
+    SAMPLES,
+    Answer,
+    Home,
+    Slipway,
+    problem,
+    stand_in,
+    stop,
+    until,
+    with_limits,
+)
 
 PLAIN = "import sys, os, signal, time\n"
 
@@ -230,6 +242,24 @@ def test_without_settings_the_command_runs_all_the_same(home: Home, slipway: Sli
     assert "SLIPWAY_URL is not set" in ended.err
 
 
+@pytest.mark.parametrize("tool", ["pulumi", "sst"])
+def test_a_fault_of_the_reporter_does_not_stop_the_command(
+    tool: str, home: Home, slipway: Slipway, tools: Path, tmp_path: Path
+) -> None:
+    # No folder for an event log, nor a thread to follow one with.
+    script = tmp_path / "broken.py"
+    script.write_text(
+        f"import sys\nsys.path.insert(0, {str(REPORTER.parent)!r})\nimport slipway_reporter\n"
+        "def broken(*_):\n    raise RuntimeError('no more threads')\n"
+        "slipway_reporter.Follower.__init__ = broken\nslipway_reporter.run()\n"
+    )
+    stand_in(tools, tool, PLAIN + "print('deployed'); sys.exit(4)")
+    ended = home.run("watch", "--", tool, "refresh", script=[str(script)])
+    assert (ended.code, ended.out) == (4, "deployed\n")
+    assert "fault of the reporter" in ended.err
+    assert slipway.end() == "4"
+
+
 def test_an_unknown_command_is_not_run(home: Home, slipway: Slipway, tools: Path) -> None:
     stand_in(tools, "make", "open('ran', 'w')")
     ended = home.run("watch", "--", "make", "deploy")
@@ -346,8 +376,9 @@ def test_an_older_opentofu_is_asked_for_json(home: Home, slipway: Slipway, tools
 
 def test_a_process_that_is_left_behind_holds_up_nothing(home: Home, slipway: Slipway, tools: Path) -> None:
     stand_in(tools, "terraform", PLAIN + "os.fork() or (time.sleep(20), os._exit(0))\nprint('done')")
-    quiet = subprocess.DEVNULL
-    process = home.start("watch", "--", "terraform", "apply", "-auto-approve", stdout=quiet, stderr=quiet)
+    quiet, soon = subprocess.DEVNULL, with_limits(home, LEFT_BEHIND_SECONDS=0.3)
+    arguments = ("watch", "--", "terraform", "apply", "-auto-approve")
+    process = home.start(*arguments, script=soon, stdout=quiet, stderr=quiet)
     try:
         assert process.wait(PATIENCE) == 0
     finally:
