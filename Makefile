@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
 # The first Python on the PATH that is new enough; PYTHON=… names another one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -72,7 +72,7 @@ $(BIN)/python:
 $(VENV)/.app: requirements.txt pyproject.toml | $(BIN)/python
 	@echo "Installing the locked requirements into $(VENV) …"
 	@$(INSTALL) --require-hashes -r requirements.txt
-	@$(INSTALL) --no-build-isolation --no-deps --config-settings editable_mode=compat --editable .
+	@$(INSTALL) --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.app
