@@ -86,6 +86,8 @@ LINE_BYTES = 1024 * 1024
 REQUEST_SECONDS = 10.0
 """How long connecting, and then each wait for bytes of an answer, may take."""
 ANSWER_BYTES = 1024 * 1024
+PARAMETER_LETTERS = 500
+URL_LETTERS = 2000
 URL_SECONDS = 2.0
 """How long the first output waits for the run's URL, so that the URL stands above it."""
 BACKOFF_FIRST_SECONDS = 0.5
@@ -274,16 +276,14 @@ TERRAFORM_KEEP: Mapping[str, Keep] = {
 }
 
 _PULUMI_OUTPUTS: Mapping[str, Keep] = {
-    "_metadata": {"url": _web_address, "path": _plain},
-    **_these("_hint url", _web_address),
-    **_these("id arn name status state environment repository", _plain),
+    "_metadata": {"url": _web_address},
+    **_these("_hint url functionUrl invokeUrl uri liveUrl apiEndpoint serviceUrl repository", _web_address),
+    **_these("publicIp ipv4Address publicIpAddress mainIp ipAddress natIp ipv6Address privateIp", _plain),
     **_these("region location zone availabilityZone", _plain),
-    **_these("address ipAddress publicIp publicIpAddress ipv4Address ipv6Address privateIp mainIp", _plain),
-    **_these("hostname fqdn domain domainName dnsName endpoint port defaultHostname", _plain),
-    **_these("functionUrl invokeUrl uri", _web_address),
-    **_these("engine engineVersion engineVersionActual version databaseVersion", _plain),
-    **_these("expiresAt notAfter expirationDate", _plain),
+    **_these("engine engineVersion engineVersionActual databaseVersion version", _plain),
+    **_these("fqdn hostname domain domainName name", _plain),
 }
+"""What a card shows of a resource. The server takes these only in the shape of an address, a host or a version."""
 _PULUMI_STATE: Mapping[str, Keep] = {
     **_these("type urn custom delete id parent protect taint external retainOnDelete provider initErrors"),
     "pendingReplacement": True,
@@ -674,9 +674,9 @@ def origin_of(environ: Mapping[str, str], folder: Path) -> Origin:
 
 def _without_credentials(url: str) -> str:
     """A page's address without user, password and query; empty when it is no http(s) URL."""
-    parts = urllib.parse.urlsplit(url) if re.match(r"https?://", url) else None
-    if parts is None:
+    if not re.fullmatch(r"https?://\S+", url):
         return ""
+    parts = urllib.parse.urlsplit(url)
     return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", parts.fragment))
 
 
@@ -1484,9 +1484,9 @@ class Courier:
             self._hurry.wait(until - time.monotonic())
 
     def _note_ignored(self, answer: JsonObject) -> None:
-        ignored = answer.get("ignored")
+        ignored, count = answer.get("ignored"), answer.get("ignoredCount")
         if isinstance(ignored, list) and ignored:
-            self.ignored += len(ignored)
+            self.ignored += count if isinstance(count, int) else len(ignored)
             if not self.first_ignored and isinstance(ignored[0], dict):
                 first = ignored[0]
                 self.first_ignored = f"line {one_line(first.get('line'))}: {one_line(first.get('reason'))}"
@@ -1537,13 +1537,14 @@ class Report:
         self._environ = environ
         self._origin = origin_of(environ, working_folder())
         self._key = run_key(self._origin)
+        # What CI says is cut to what the server takes: a long name must not make it refuse the run.
         told = {
             "stack": settings.stack,
             "dock": settings.dock,
-            "command": settings.command,
-            "actor": self._origin.actor,
+            "command": one_line(settings.command, PARAMETER_LETTERS),
+            "actor": one_line(self._origin.actor, PARAMETER_LETTERS),
             "commit": self._origin.commit,
-            "job_url": self._origin.job_url,
+            "job_url": self._origin.job_url if len(self._origin.job_url) <= URL_LETTERS else "",
         }
         wire = Wire(settings.server, settings.token, source, self._key, {k: v for k, v in told.items() if v})
         self._wire = wire
