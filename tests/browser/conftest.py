@@ -31,6 +31,8 @@ FLAGS = [
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
+ACTIVE_MS, SETTLED_MS = 200, 400
+
 Look = Literal["light", "dark"]
 
 
@@ -87,6 +89,34 @@ def faults() -> Iterator[Faults]:
     faults = Faults()
     yield faults
     assert not faults.unexpected(), "\n".join(faults.unexpected())
+
+
+@pytest.fixture(scope="session")
+def _quick_servers() -> Iterator[dict[str, RunningServer]]:
+    """The servers of the browser tests of this process, by kind of database."""
+    servers: dict[str, RunningServer] = {}
+    yield servers
+    for server in servers.values():
+        server.end()
+
+
+@pytest.fixture
+def server(settings: Settings, database_kind: str, _quick_servers: dict[str, RunningServer]) -> RunningServer:
+    """A real server whose pages ask several times a second, so that no test waits for their next poll."""
+    server = _quick_servers.get(database_kind)
+    if server is None:
+        server = RunningServer(
+            home=settings.home_path,
+            database_url=settings.database_url,
+            poll_active_ms=ACTIVE_MS,
+            poll_settled_ms=SETTLED_MS,
+            show_builtin_types="yes",
+        )
+        _quick_servers[database_kind] = server
+    server.forget_log()
+    if not server.is_running:
+        server.start()
+    return server
 
 
 @pytest.fixture
