@@ -37,6 +37,7 @@ import contextlib
 import email.utils
 import errno
 import fnmatch
+import getpass
 import http.client
 import importlib
 import json
@@ -665,11 +666,19 @@ def origin_of(environ: Mapping[str, str], folder: Path) -> Origin:
             "jenkins-" + joined("BUILD_TAG", "EXECUTOR_NUMBER"),
         )
     else:
-        found = Origin(actor=get("LOGNAME", "") or get("USER", "") or get("USERNAME", ""))
+        found = Origin(actor=get("LOGNAME", "") or get("USER", "") or _user_name())
     commit = found.commit
     if not re.fullmatch(r"[0-9a-fA-F]{7,64}", commit):  # Buildkite says "HEAD" until it has checked out
         commit = commit_on_disk(folder)
     return replace(found, commit=commit, job_url=_without_credentials(found.job_url))
+
+
+def _user_name() -> str:
+    """The user's name by the system's own books; empty for a user that they do not know, as in a container."""
+    try:
+        return getpass.getuser()
+    except Exception:  # KeyError, OSError or ImportError, by version and system
+        return ""
 
 
 def _without_credentials(url: str) -> str:
