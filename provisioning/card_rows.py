@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 from ingest.resource_types import display_type
-
 from models import RESOURCE_TABLES, database
 from provisioning.claims import contract_status
 from provisioning.resources import FACT_COLUMNS, KIND_OF_PREFIX

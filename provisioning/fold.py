@@ -76,7 +76,10 @@ class RunFold:
             case ChangeKind.DIAGNOSTIC:
                 return self._diagnosed(change, at)
             case ChangeKind.TOTAL:
-                self.memory["reported_total"] = change.total
+                # Pulumi's preview ends without a number of use: then the planned steps are the total.
+                self.memory["total_told"] = True
+                if change.total is not None:
+                    self.memory["reported_total"] = change.total
             case ChangeKind.MOVED:
                 self.memory.setdefault("moves", []).append([change.previous_address, change.address])
             case ChangeKind.CANCELLING:
@@ -88,6 +91,10 @@ class RunFold:
                 for name in ("engine_version", "operation", "command"):
                     if change.facts.get(name):
                         self.memory[name] = change.facts[name]
+            case ChangeKind.RESOURCE if change.facts.get("component") == "yes":
+                # It has no step in this run, and its children, which do, are shown on its card.
+                components = self.memory.setdefault("components", {})
+                components[change.address] = [change.tool_type, change.parent]
             case ChangeKind.DRIFT | ChangeKind.RESOURCE | ChangeKind.LOG:
                 pass
         return ""
@@ -241,7 +248,7 @@ class RunFold:
             return RunOutcome.INTERRUPTED
         if said:
             return RunOutcome.SUCCEEDED
-        planned_only = self.phase is RunPhase.PLANNING and self.memory.get("reported_total") is not None
+        planned_only = self.phase is RunPhase.PLANNING and bool(self.memory.get("total_told"))
         return RunOutcome.SUCCEEDED if planned_only else RunOutcome.INTERRUPTED
 
     def _outcome_of_exit(self, code: int, *, errors: bool, in_flight: bool) -> RunOutcome:
@@ -252,7 +259,7 @@ class RunFold:
         if self.memory.get("cancelling") or code in (130, 143):
             return RunOutcome.CANCELLED
         # `terraform plan -detailed-exitcode` ends with 2 where the plan has changes.
-        if code == 2 and self.phase is RunPhase.PLANNING and self.memory.get("reported_total") and not errors:
+        if code == 2 and self.phase is RunPhase.PLANNING and self.memory.get("total_told") and not errors:
             return RunOutcome.SUCCEEDED
         if code >= 128:
             return RunOutcome.INTERRUPTED

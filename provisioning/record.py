@@ -265,7 +265,7 @@ class _Recording:
         run.failed_count = counts.get(StepState.FAILED, 0)
         run.interrupted_count = counts.get(StepState.INTERRUPTED, 0)
         planned = fold.memory.get("planned_seen", False)
-        run.total_known = reported is not None or (planned and fold.phase is RunPhase.APPLYING)
+        run.total_known = bool(fold.memory.get("total_told")) or (planned and fold.phase is RunPhase.APPLYING)
         run.error_summary = fold.memory.get("first_error", "")
         run.save()
 

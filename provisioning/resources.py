@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from ingest.resource_types import Classified, classify, resource_name
-
 from ingest.change import Change, ChangeKind
+from ingest.resource_types import Classified, classify, resource_name
 from models import Database, Domain, Event, Resource, Run, Server, Stack, Step, WebService
 from models.base import BaseModel
 from provisioning.cards import refresh_card
@@ -88,6 +87,7 @@ class ResourceWriter:
             self._group(fold, key, step)
         types = {change.address: change.tool_type for change in changes if change.address and change.tool_type}
         types |= {step.address: step.tool_type for step in fold.steps.values()}
+        types |= {address: tool_type for address, (tool_type, _) in fold.memory.get("components", {}).items()}
         moved = self._moved(fold)
         wanted: dict[str, set[str]] = defaultdict(set)
         for address, tool_type in types.items():
@@ -129,20 +129,25 @@ class ResourceWriter:
 
         Domains keep a card of their own inside a component: people look for the name that does not resolve yet.
         """
-        own = self._classified(step.tool_type, step.address).kind
-        if own == "domain" or not step.parent:
+        if not step.parent or self._classified(step.tool_type, step.address).kind == "domain":
             return step.address
-        top = step
+        top_address, top_type, parent = step.address, step.tool_type, step.parent
         seen = {step.address}
-        while top.parent and top.parent not in seen:
-            seen.add(top.parent)
-            parent = next((fold.steps[key] for key in self._keys(fold, top.parent)), None)
-            if parent is None:
+        while parent and parent not in seen:
+            seen.add(parent)
+            found = self._type_and_parent(fold, parent)
+            if found is None:
                 break
-            top = parent
-        if top is not step and self._classified(top.tool_type, top.address).kind is not None:
-            return top.address
-        return step.address
+            top_address, (top_type, parent) = parent, found
+        is_carded = self._classified(top_type, top_address).kind is not None
+        return top_address if is_carded else step.address
+
+    def _type_and_parent(self, fold: RunFold, address: str) -> tuple[str, str] | None:
+        """Of a step of this run, or of a component that stays as it is."""
+        for key in self._keys(fold, address):
+            return fold.steps[key].tool_type, fold.steps[key].parent
+        component = fold.memory.get("components", {}).get(address)
+        return (component[0], component[1]) if component else None
 
     @staticmethod
     def _keys(fold: RunFold, address: str) -> list[tuple[str, str]]:
@@ -203,8 +208,9 @@ class ResourceWriter:
             return row
         if card in self.by_address:
             return None
-        step = fold.steps[self.groups[card][0]]
-        classified = self._classified(step.tool_type, card)
+        own = self._type_and_parent(fold, card)
+        tool_type = own[0] if own is not None else fold.steps[self.groups[card][0]].tool_type
+        classified = self._classified(tool_type, card)
         if classified.kind is None:
             self.by_address[card] = None
             return None
@@ -214,7 +220,7 @@ class ResourceWriter:
             stack=self.stack,
             dock=self.run.dock_id,
             address=card,
-            tool_type=step.tool_type,
+            tool_type=tool_type,
             provider=classified.provider,
             name=resource_name(self.run.engine, card),
             provisioning_source=self.source,
