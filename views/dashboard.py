@@ -16,24 +16,15 @@ from provisioning.filters import Filters, filters_from
 from provisioning.permissions import givers
 from provisioning.polls import dashboard_unchanged
 from provisioning.queries import Choices, Dashboard
-from provisioning.states import CARD_LOOKS, KINDS, SOURCES, CardStatus, Look
+from provisioning.states import CARD_LOOKS, KINDS, SOURCES, Look
 from provisioning.tokens import create_token
 from views import access
 from views.clock import now_ms
 from views.links import public_url
 from views.polling import interval, unchanged
+from views.presentation import LISTED
 
 dashboard = Blueprint("dashboard", __name__)
-
-# The statuses that lists show, in the order of the chips.
-_CHIPS = (
-    CardStatus.ERROR,
-    CardStatus.STALLED,
-    CardStatus.PROVISIONING,
-    CardStatus.VALIDATING,
-    CardStatus.SUCCESS,
-    CardStatus.IDLE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +125,7 @@ def _shown(board: Dashboard, filters: Filters, cursor: str | None) -> dict[str, 
 
 def _chips(board: Dashboard, filters: Filters) -> list[Chip]:
     chips = []
-    for status in _CHIPS:
+    for status in LISTED:
         count, is_chosen = board.counts.get(status, 0), filters.status == status
         if count or is_chosen:
             query = filters.as_query() | {"status": str(status)}
@@ -146,7 +137,7 @@ def _chips(board: Dashboard, filters: Filters) -> list[Chip]:
 
 def _selects(choices: Choices, filters: Filters) -> list[Select]:
     offered: tuple[tuple[str, str, list[tuple[str, str]]], ...] = (
-        ("status", "Any status", [(str(status), CARD_LOOKS[status].label) for status in _CHIPS]),
+        ("status", "Any status", [(str(status), CARD_LOOKS[status].label) for status in LISTED]),
         ("type", "All types", list(KINDS.items())),
         ("provider", "All providers", [(provider, provider) for provider in choices.providers]),
         ("source", "All sources", list(SOURCES.items())),

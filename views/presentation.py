@@ -12,8 +12,20 @@ from pathlib import Path
 
 from flask import Flask, url_for
 
+from provisioning.states import CardStatus
+
 _STATIC = Path(__file__).resolve().parent.parent / "static"
 _SECOND, _MINUTE, _HOUR, _DAY = 1_000, 60_000, 3_600_000, 86_400_000
+
+LISTED = (
+    CardStatus.ERROR,
+    CardStatus.STALLED,
+    CardStatus.PROVISIONING,
+    CardStatus.VALIDATING,
+    CardStatus.SUCCESS,
+    CardStatus.IDLE,
+)
+"""The statuses that lists show, in the order of their chips."""
 
 LONGER_THAN_USUAL = 1.25
 """How many times the upper end of the usual range an operation may take before it is called longer than usual."""

@@ -15,6 +15,7 @@ from provisioning.status import StackBrief
 from views import access
 from views.clock import now_ms
 from views.polling import interval, unchanged
+from views.presentation import LISTED
 
 stacks = Blueprint("stacks", __name__)
 
@@ -79,7 +80,7 @@ def verdict(stack: StackBrief) -> Verdict:
         status, text = CardStatus.SUCCESS, f"Up: {number} {_resources(number)}"
     else:
         status, text = CardStatus.IDLE, "Nothing is provisioned here"
-    ordered = [(CARD_LOOKS[one], counts[one]) for one in CardStatus if one in counts]
+    ordered = [(CARD_LOOKS[one], counts[one]) for one in LISTED if one in counts]
     return Verdict(CARD_LOOKS[status], text, ordered)
 
 
