@@ -12,8 +12,7 @@ from datetime import timedelta
 from time import perf_counter
 from typing import Any
 
-from flask import Flask, Response, g, request
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Response, request
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFProtect
 from htmx_flask import Htmx
@@ -27,17 +26,20 @@ from views import access
 from views.account import account
 from views.api import api
 from views.auth import auth, load_signed_in
+from views.cards import cards
 from views.dashboard import dashboard
 from views.errors import register_error_pages
 from views.ingest import ingest
 from views.presentation import register_presentation
 from views.rate_limit import register_limiter
+from views.runs import runs
+from views.sessions import SessionCookies
 from views.settings import settings as settings_pages
+from views.stacks import stacks
 from views.system import system
 
-# Every blueprint of the app. Those of the API take bearer tokens only, so no other site can forge their requests.
-PAGES = (auth, account, settings_pages, system, dashboard)
-API = (api, ingest)
+# Every blueprint of the app; views.access.RULES says for each endpoint who may call it.
+BLUEPRINTS = (auth, account, settings_pages, system, dashboard, cards, runs, stacks, api, ingest)
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -84,29 +86,28 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_REFRESH_EACH_REQUEST=False,
         # A form stays good as long as its session: dashboards are open for days.
         WTF_CSRF_TIME_LIMIT=None,
+        # `access.enforce` asks for the form's token, by the route's rule.
+        WTF_CSRF_CHECK_DEFAULT=False,
     )
     app.session_interface = SessionCookies()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     Htmx(app)
     sign_in = LoginManager()
-    # Flask-Login's own context processor loads the user for every template, those of polls too.
-    sign_in.init_app(app, add_context_processor=False)
+    # All of its init_app that is used here. The rest would load the user for every template, those of polls too, and
+    # look for its "remember me" cookie after every request.
+    app.login_manager = sign_in  # type: ignore[attr-defined]
     sign_in.session_protection = None
     sign_in.user_loader(load_signed_in)
     app.jinja_env.globals.update(current_user=current_user, person=access.person, place=access.place)
     register_presentation(app)
 
-    app.before_request(start_clock)
     app.before_request(access.enforce)
-    forms = CSRFProtect(app)
+    CSRFProtect(app)
     register_limiter(app)
 
-    for blueprint in PAGES:
+    for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    for blueprint in API:
-        app.register_blueprint(blueprint)
-        forms.exempt(blueprint)
     register_error_pages(app)
 
     # Flask runs these in the reverse order: the line in the log tells the answer that is sent.
@@ -129,21 +130,17 @@ class Slipway(Flask):
         """Write a failed request's traceback to the log."""
         log.error("%s %s failed", request.method, path_without_secrets(), exc_info=exc_info)
 
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view here is a coroutine; Flask looks at every hook of every request whether one is."""
+        return func
+
     def get_send_file_max_age(self, filename: str | None) -> int | None:
         """How long browsers may keep a static file: a year where its address holds the hash of its content."""
         return 31_536_000 if request.endpoint == "static" and "v" in request.args else None
 
 
-class SessionCookies(SecureCookieSessionInterface):
-    """Signed cookies that are Secure wherever the request came over TLS, behind a proxy too."""
-
-    def get_cookie_secure(self, app: Flask) -> bool:
-        """Whether the cookie may only travel over TLS."""
-        return bool(app.config["SESSION_COOKIE_SECURE"] or request.is_secure)
-
-
 class DefaultHeaders:
-    """Adds the security headers that an answer does not have.
+    """Adds the security headers that an answer does not have, and notes when the request began.
 
     It works on WSGI's list: the same through Flask's header objects costs a poll ten times as much.
     """
@@ -159,19 +156,18 @@ class DefaultHeaders:
                 headers.append(STRICT_TRANSPORT)
             return start_response(status, headers, *rest)
 
+        environ["slipway.began"] = perf_counter()
         return self.wsgi_app(environ, start_with_headers)
-
-
-def start_clock() -> None:
-    """Remember when the request began, for its line in the log."""
-    g.began = perf_counter()
 
 
 def write_access_log(answer: Response) -> Response:
     """One line a request."""
     if access_log.isEnabledFor(logging.INFO):
-        took = (perf_counter() - g.began) * 1000 if "began" in g else 0.0
-        access_log.info("%s %s %d %.1fms", request.method, path_without_secrets(), answer.status_code, took)
+        began = request.environ.get("slipway.began")
+        took = (perf_counter() - began) * 1000 if began else 0.0
+        words = (request.method, path_without_secrets(), answer.status_code, took)
+        # A record made by hand: info() would first look for its caller, which takes longer than all the rest.
+        access_log.handle(logging.LogRecord(access_log.name, logging.INFO, __file__, 0, "%s %s %d %.1fms", words, None))
     return answer
 
 

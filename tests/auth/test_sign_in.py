@@ -146,6 +146,31 @@ class TestTheSessionCookie:
         client.get("/settings/account")
         assert "Set-Cookie" not in client.get("/settings/account").headers
 
+    def test_that_was_good_once_is_not_taken_for_ever(
+        self, app: Flask, client: FlaskClient, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        post(client, cast.viewer.email)
+        for _ in range(2):
+            assert client.get("/settings/account").status_code == 200
+        later = time.time() + (app.config["SETTINGS"].session_days + 1) * 86_400
+        monkeypatch.setattr("views.sessions.time.time", lambda: later)
+        assert client.get("/settings/account").status_code == 303
+
+    def test_is_refused_when_it_is_forged(self, client: FlaskClient, cast: Cast) -> None:
+        post(client, cast.viewer.email)
+        cookie = client.get_cookie("slipway")
+        assert cookie is not None
+        client.set_cookie("slipway", cookie.value[:-1] + ("A" if cookie.value[-1] != "A" else "B"))
+        assert client.get("/settings/account").status_code == 303
+
+    def test_tells_a_message_once_only(self, client: FlaskClient, cast: Cast) -> None:
+        # Verified cookies are remembered; what one request takes out of its session must not come back with the next.
+        sign_in(client, cast.owner)
+        for _ in range(2):
+            client.post("/settings/organization", data={"organization_name": "Acme"})
+            assert client.get("/settings/organization").text.count("The name is changed.") == 1
+            assert "The name is changed." not in client.get("/settings/organization").text
+
 
 def set_cookie(client: FlaskClient, cast: Cast, **more: str) -> str:
     answer = client.post("/signin", data={"email": cast.viewer.email, "password": PASSWORD}, **more)
@@ -265,6 +290,10 @@ class TestForgedForms:
 
     def test_signing_in_needs_a_token_too(self, client: FlaskClient, cast: Cast) -> None:
         assert post(client, cast.owner.email)[0] == 400
+
+    def test_whoever_is_signed_out_meanwhile_is_led_to_sign_in(self, client: FlaskClient, cast: Cast) -> None:
+        answer = client.post("/settings/organization", data={"organization_name": "Late"})
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/signin")
 
     def test_htmx_sends_the_token_in_a_header(self, client: FlaskClient, cast: Cast) -> None:
         sign_in(client, cast.owner)
