@@ -164,7 +164,13 @@ def _refused(error: Refused) -> Response:
 
 def _ambiguous(error: AmbiguousProvision) -> Response:
     if not wants_problem():
-        return error_answer(409, detail=str(error))
+        return error_answer(
+            409,
+            detail=str(error),
+            template="ambiguous.html",
+            provision_id=error.provision_id,
+            candidates=error.candidates,
+        )
     candidates = [
         {"resourceId": public_id, "name": name, "stack": stack, "dock": dock}
         for public_id, name, stack, dock in error.candidates
