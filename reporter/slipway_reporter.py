@@ -2797,20 +2797,27 @@ def flush(settings: Settings, environ: Mapping[str, str]) -> int:
         return 2
     terminal = Terminal()
     left = 0
-    found = False
+    found = away = False
     for folder in spool_folders(settings.spool, environ):
         with contextlib.suppress(OSError):
             for path in sorted(folder.glob("*" + SPOOL_SUFFIX)):
                 found = True
-                left += not _flush_file(path, settings, terminal)
+                if away:
+                    left += 1
+                    continue
+                sent = _flush_file(path, settings, terminal)
+                away = sent is None
+                left += not sent
+    if away and left > 1:
+        terminal.say(f"{left} runs wait in the spool; the others were not tried, because the server is away")
     if not found:
         terminal.say("nothing waits in the spool")
     terminal.finish(2.0)
     return 1 if left else 0
 
 
-def _flush_file(path: Path, settings: Settings, terminal: Terminal) -> bool:
-    """Send one run's file; whether nothing of it is left."""
+def _flush_file(path: Path, settings: Settings, terminal: Terminal) -> Optional[bool]:
+    """Send one run's file; whether nothing of it is left, None where the server took nothing at all."""
     try:
         spool, batches, end = SpoolFile.open(path, settings.spool_limit)
     except BlockingIOError:
@@ -2857,7 +2864,7 @@ def _flush_file(path: Path, settings: Settings, terminal: Terminal) -> bool:
     spool.close()
     reason = courier.refused or courier.trouble or "the time was too short, see --drain-seconds"
     terminal.say(f"{outbox.unsent()[0]} of {lines} lines are still in {path}: {reason}")
-    return False
+    return None if courier.trouble and not pages else False
 
 
 SUCCEEDED, FAILED, USAGE, STOPPED, TIMED_OUT = 0, 1, 2, 3, 4

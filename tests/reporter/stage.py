@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import select
 import shutil
 import signal
 import stat
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 import urllib.parse
@@ -22,7 +27,7 @@ import pytest
 REPORTER = Path(__file__).parents[2] / "reporter" / "slipway_reporter.py"
 SAMPLES = Path(__file__).parent / "samples"
 TOKEN = "slw_test_token"
-PATIENCE = 40.0
+PATIENCE = 90.0
 """Seconds after which a process that should have ended counts as hanging."""
 
 
@@ -215,6 +220,55 @@ class Ended:
     code: int
     out: str
     err: str
+
+
+class Screen:
+    """A terminal of 100 by 40 with the reporter as its foreground job."""
+
+    def __init__(self, home: Home, *arguments: str) -> None:
+        self.keyboard, theirs = os.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+
+        def own_the_terminal() -> None:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = home.start(
+            *arguments,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=own_the_terminal,
+        )
+        os.close(theirs)
+        self.shown = b""
+
+    def read_until(self, text: bytes) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.shown:
+            assert time.monotonic() < deadline, self.shown
+            if select.select([self.keyboard], [], [], 0.2)[0]:
+                self._read()
+
+    def finish(self) -> int:
+        deadline = time.monotonic() + PATIENCE
+        while self.process.poll() is None or select.select([self.keyboard], [], [], 0)[0]:
+            assert time.monotonic() < deadline, self.shown
+            if select.select([self.keyboard], [], [], 0.1)[0] and not self._read():
+                break
+        return self.process.wait(PATIENCE)
+
+    def _read(self) -> bool:
+        try:
+            piece = os.read(self.keyboard, 65536)
+        except OSError:  # Linux says EIO once the last program has left the terminal
+            return False
+        self.shown += piece
+        return bool(piece)
+
+    def close(self) -> None:
+        stop(self.process)
+        os.close(self.keyboard)
 
 
 def terraform_line(number: int, **more: Any) -> bytes:

@@ -118,6 +118,15 @@ def test_flush_shows_the_token_to_no_other_server(away: Home, slipway: Slipway) 
     assert len(away.spooled()) == 1
 
 
+def test_flush_does_not_try_every_run_on_a_server_that_is_away(away: Home) -> None:
+    for _ in range(3):
+        away.run("terraform", "--drain-seconds", "0", stdin=terraform_lines(1)[0])
+    ended = away.run("flush", "--drain-seconds", "0.5")
+    assert ended.code == 1
+    assert ended.err.count("lines are still in") == 1
+    assert "3 runs wait in the spool" in ended.err
+
+
 def test_flush_with_nothing_to_do_says_so(home: Home) -> None:
     ended = home.run("flush")
     assert (ended.code, ended.err) == (0, "slipway: nothing waits in the spool\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reporter.stage import PATIENCE, Ended, Home, Slipway, stop, until
+from tests.reporter.stage import PATIENCE, Ended, Home, Screen, Slipway, stop, until
 
 pytestmark = pytest.mark.terraform
 
@@ -135,6 +135,22 @@ def test_an_apply_that_asks_shows_the_plan_and_applies_on_yes(project: Home, sli
     assert types(slipway).count("apply_complete") == 3
     assert slipway.end() == "0"
     assert list(Path(project.environ["TMPDIR"]).iterdir()) == []
+
+
+@pytest.mark.parametrize(("typed", "code", "end"), [(b"yes\n", 0, "0"), (b"\x03", 1, "130")])
+def test_an_apply_that_asks_is_answered_at_the_terminal(
+    typed: bytes, code: int, end: str, project: Home, slipway: Slipway
+) -> None:
+    screen = Screen(project, "watch", "--", "terraform", "apply")
+    try:
+        screen.read_until(b"Enter a value:")
+        assert b"\033[1mPlan:" in screen.shown  # in colour, as Terraform shows it
+        os.write(screen.keyboard, typed)
+        assert screen.finish() == code
+        assert slipway.end() == end
+        assert (project.folder / "terraform.tfstate").exists() is (code == 0)
+    finally:
+        screen.close()
 
 
 @pytest.mark.parametrize("answer", [b"no\n", b"y\n", b""])

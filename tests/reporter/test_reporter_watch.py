@@ -3,15 +3,10 @@ recorded event logs as the real ones do."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import select
 import signal
-import struct
 import subprocess
-import termios
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +17,7 @@ from tests.reporter.stage import (
     SAMPLES,
     Answer,
     Home,
+    Screen,
     Slipway,
     problem,
     stand_in,
@@ -109,55 +105,6 @@ def test_a_signal_to_us_reaches_the_command_exactly_once(home: Home, slipway: Sl
         assert slipway.end() == "3"
     finally:
         stop(process)
-
-
-class Screen:
-    """A terminal of 100 by 40 with the reporter as its foreground job."""
-
-    def __init__(self, home: Home, *arguments: str) -> None:
-        self.keyboard, theirs = os.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-
-        def own_the_terminal() -> None:
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-        self.process = home.start(
-            *arguments,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-            preexec_fn=own_the_terminal,
-        )
-        os.close(theirs)
-        self.shown = b""
-
-    def read_until(self, text: bytes) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while text not in self.shown:
-            assert time.monotonic() < deadline, self.shown
-            if select.select([self.keyboard], [], [], 0.2)[0]:
-                self._read()
-
-    def finish(self) -> int:
-        deadline = time.monotonic() + PATIENCE
-        while self.process.poll() is None or select.select([self.keyboard], [], [], 0)[0]:
-            assert time.monotonic() < deadline, self.shown
-            if select.select([self.keyboard], [], [], 0.1)[0] and not self._read():
-                break
-        return self.process.wait(PATIENCE)
-
-    def _read(self) -> bool:
-        try:
-            piece = os.read(self.keyboard, 65536)
-        except OSError:  # Linux says EIO once the last program has left the terminal
-            return False
-        self.shown += piece
-        return bool(piece)
-
-    def close(self) -> None:
-        stop(self.process)
-        os.close(self.keyboard)
 
 
 def test_the_command_has_the_terminal(home: Home, slipway: Slipway, tools: Path) -> None:
