@@ -51,7 +51,7 @@ _SILENT_OPS = frozenset(
     {"replace", "read-replacement", "discard", "discard-replaced", "remove-pending-replace", *_READ, *_STEPS}
 )
 _OUTCOMES = {"succeeded": "succeeded", "failed": "failed", "canceled": "cancelled"}
-_COUNTED = ("create", "update", "replace", "delete", "import", "same")
+_COUNTED = ("create", "update", "replace", "delete", "import")
 
 Facts = Callable[[str, str | None, Mapping[str, Any], str], dict[str, str]]
 
