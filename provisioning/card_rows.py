@@ -141,7 +141,7 @@ def _status(row: Sequence[Any]) -> ProvisionStatus:
         reason_text=_reason_text(card, one["reason"], run),
         liveness=_liveness(moving_run),
         progress=Progress(one["own_steps_done"], one["own_steps"] or None) if unfinished and not planned else None,
-        fault=_fault(one, api_error) if card is CardStatus.ERROR else None,
+        fault=_fault(one, api_error, run) if card is CardStatus.ERROR else None,
         waits_for=one["waits_for"] if unfinished else "",
         note=one["note"],
         dock_id=one["dock_id"],
@@ -183,14 +183,18 @@ def _api_error(data: object) -> str:
     return message if isinstance(message, str) else ""
 
 
-def _fault(one: dict[str, Any], api_error: str) -> Fault:
+def _fault(one: dict[str, Any], api_error: str, run: RunBrief | None) -> Fault:
     if api_error:
         return Fault(
             api_error, one["error_detail"] if one["error_summary"] in ("", api_error) else one["error_summary"]
         )
     if one["error_summary"]:
         return Fault(one["error_summary"], one["error_detail"])
-    return Fault(reason_text(one["reason"]) or "Provisioning failed", one["error_detail"])
+    unexplained = not one["reason"] and run is not None and not run.is_finished
+    return Fault(
+        reason_text(one["reason"]) or "Provisioning failed",
+        "The tool has not said why yet; Terraform does when its run ends." if unexplained else one["error_detail"],
+    )
 
 
 def _with_usual(cards: list[ProvisionStatus]) -> list[ProvisionStatus]:

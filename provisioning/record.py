@@ -11,6 +11,7 @@ from peewee import fn
 from ingest.change import Change, ChangeKind, Diagnostic
 from models import Dock, Event, Organization, Run, Stack, Step, database
 from models.base import ulid
+from models.writes import insert_rows, update_row
 from provisioning import line_ranges
 from provisioning.batch import Batch, Recorded
 from provisioning.errors import BadInput
@@ -250,10 +251,8 @@ class _Recording:
             for name, value in values.items():
                 if getattr(row, name) != value:
                     setattr(row, name, value)
-            if row.dirty_fields:
-                row.save()
-        if new:
-            Step.bulk_create(new, batch_size=50)
+            update_row(row)
+        insert_rows(new)
         counts: dict[str, int] = dict(
             Step.select(Step.state, fn.COUNT(Step.id)).where(Step.run == run).group_by(Step.state).tuples()
         )
@@ -267,15 +266,14 @@ class _Recording:
         planned = fold.memory.get("planned_seen", False)
         run.total_known = bool(fold.memory.get("total_told")) or (planned and fold.phase is RunPhase.APPLYING)
         run.error_summary = fold.memory.get("first_error", "")
-        run.save()
+        update_row(run)
 
     def _save_events(self, events: Sequence[Event]) -> None:
         fresh = {event.id for event in self.fresh_events}
-        if self.fresh_events:
-            Event.bulk_create(self.fresh_events, batch_size=50)
+        insert_rows(self.fresh_events)
         for event in events:
-            if event.id not in fresh and event.dirty_fields:
-                event.save()
+            if event.id not in fresh:
+                update_row(event)
 
 
 def _reason_of_end(outcome: RunOutcome, end_code: str | None) -> str:

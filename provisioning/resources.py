@@ -9,6 +9,7 @@ from ingest.change import Change, ChangeKind
 from ingest.resource_types import Classified, classify, resource_name
 from models import Database, Domain, Event, Resource, Run, Server, Stack, Step, WebService
 from models.base import BaseModel
+from models.writes import insert_rows, update_row
 from provisioning.cards import refresh_card
 from provisioning.claims import Claim, claim
 from provisioning.fold import RunFold, StepRecord
@@ -79,6 +80,7 @@ class ResourceWriter:
         self.new: set[str] = set()
         self.changed: set[str] = set()
         self.replayed = False
+        self.others_at_work: bool | None = None
 
     def begin(self, fold: RunFold, changes: Sequence[Change], *, replayed: bool) -> None:
         """Load the resources that these changes, and the steps of the fold, speak of."""
@@ -277,7 +279,10 @@ class ResourceWriter:
             if row.dirty_fields and (row.id in self.new or set(_names(row)) - {"updated_at"}):
                 row.revision = revision
                 row.updated_at = self.now
-                row.save(force_insert=row.id in self.new)
+                if row.id in self.new:
+                    insert_rows([row])
+                else:
+                    update_row(row)
         before = Counter(status for row_id in rows if (status := self.status_before.get(row_id)) is not None)
         after = Counter(row.card_status for row in rows.values() if row.section is not None)
         add_counts(self.organization_id, before, after)
@@ -361,24 +366,7 @@ class ResourceWriter:
 
     def _forget_plan(self, row: Resource, *, ended: bool) -> None:
         """This run plans the resource no longer: it began, or the run ended. Another run may plan it still."""
-        waiting = (
-            Step.select(Step.run, Run.key, Step.action, Step.replacing, Step.planned_at)
-            .join(Run)
-            .where(
-                Step.resource == row.id,
-                Step.state == StepState.WAITING,
-                Step.run != self.run.id,
-                Run.phase != RunPhase.FINISHED,
-            )
-        )
-        begun = {
-            run_id
-            for (run_id,) in Step.select(Step.run)
-            .where(Step.resource == row.id, Step.state != StepState.WAITING)
-            .tuples()
-        }
-        others = [one for one in waiting.tuples() if one[0] not in begun]
-        latest = max(others, key=lambda one: (one[4] or 0, one[1]), default=None)
+        latest = self._planned_elsewhere(row)
         if latest is not None:
             run_id, _, action, replacing, planned_at = latest
             _set(row, "planned_run", run_id)
@@ -392,6 +380,30 @@ class ResourceWriter:
         if ended:
             _set(row, "state_changed_at", self.run.ended_at or self.now)
             _set(row, "run_id", row.claim_run or self.run.id)
+
+    def _planned_elsewhere(self, row: Resource) -> tuple[str, str, str, bool, int | None] | None:
+        """(run, key, action, replacing, planned at) of the latest other unfinished run that plans the resource."""
+        if self.others_at_work is None:
+            others = Run.select().where(
+                Run.stack == self.stack, Run.id != self.run.id, Run.phase.in_([RunPhase.PLANNING, RunPhase.APPLYING])
+            )
+            self.others_at_work = others.exists()
+        if not self.others_at_work:
+            return None
+        of_resource = Step.select(Step.run).where(Step.resource == row.id, Step.state != StepState.WAITING)
+        begun = {run_id for (run_id,) in of_resource.tuples()}
+        waiting = (
+            Step.select(Step.run, Run.key, Step.action, Step.replacing, Step.planned_at)
+            .join(Run)
+            .where(
+                Step.resource == row.id,
+                Step.state == StepState.WAITING,
+                Step.run != self.run.id,
+                Run.phase != RunPhase.FINISHED,
+            )
+        )
+        plans = [one for one in waiting.tuples() if one[0] not in begun]
+        return max(plans, key=lambda one: (one[4] or 0, one[1]), default=None)
 
 
 def _names(row: BaseModel) -> list[str]:
