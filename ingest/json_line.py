@@ -26,11 +26,14 @@ def _constant(name: str) -> NoReturn:
     raise _NoNumberError
 
 
+_DECODER = json.JSONDecoder(parse_int=_int, parse_constant=_constant)
+
+
 def read_object(number: int, text: str, *, expected: str) -> dict[str, Any] | Ignored:
     """The object on a line. `expected` names what should be there and how it is had, such as "Terraform output made
     with -json": it ends the sentence of what is left out. No sentence repeats the line's content."""
     try:
-        found = json.loads(text, parse_int=_int, parse_constant=_constant)
+        found = _DECODER.decode(text)
     except _NoNumberError:
         return Ignored(number, f"The line holds a number that is no JSON number. Expected: {expected}.")
     except ValueError:

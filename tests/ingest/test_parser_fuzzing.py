@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -51,12 +50,20 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-def _changed(value: Any, path: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
+def _with(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """A copy with another value at a place."""
     if not path:
-        return change(value)
-    copy = list(value) if isinstance(value, list) else dict(value)
-    copy[path[0]] = _changed(copy[path[0]], path[1:], change)
+        return new
+    copy: Any = list(value) if isinstance(value, list) else dict(value)
+    copy[path[0]] = _with(copy[path[0]], path[1:], new)
     return copy
+
+
+def _without(value: Any, path: tuple[Any, ...]) -> Any:
+    """A copy that lacks a name."""
+    if len(path) == 1:
+        return {name: inner for name, inner in value.items() if name != path[0]}
+    return _with(value, path[:1], _without(value[path[0]], path[1:]))
 
 
 @st.composite
@@ -66,11 +73,9 @@ def mutated(draw: st.DrawFn, objects: list[Any]) -> str:
     for _ in range(draw(st.integers(0, 3))):
         path = draw(st.sampled_from(_places(found)))
         if path and isinstance(path[-1], str) and draw(st.booleans()):
-            name = path[-1]
-            found = _changed(found, path[:-1], lambda inner, name=name: {k: v for k, v in inner.items() if k != name})
+            found = _without(found, path)
         else:
-            junk = draw(_JUNK)
-            found = _changed(found, path, lambda _, junk=junk: junk)
+            found = _with(found, path, draw(_JUNK))
     text = json.dumps(found)
     if draw(st.integers(0, 9)) == 0:
         text = text[: draw(st.integers(0, len(text)))]
@@ -177,7 +182,7 @@ def test_a_line_with_any_one_value_replaced_never_raises(name: str) -> None:
         # What parsers read is near the top; below are inputs and outputs of any size.
         for place in (place for place in _places(line) if len(place) <= 6):
             for odd in _ODD:
-                found = SOURCES[name].parse_line(0, json.dumps(_changed(line, place, lambda _, odd=odd: odd)))
+                found = SOURCES[name].parse_line(0, json.dumps(_with(line, place, odd)))
                 if isinstance(found, Change):
                     assert_well_formed(found)
 
@@ -239,7 +244,7 @@ def test_a_state_with_any_one_value_replaced_is_read_or_refused() -> None:
     for state in _STATES:
         for place in (place for place in _places(state) if len(place) <= 7):
             for odd in _ODD:
-                text = json.dumps(_changed(state, place, lambda _, odd=odd: odd))
+                text = json.dumps(_with(state, place, odd))
                 with contextlib.suppress(UnreadableState):
                     read_state(text)
 

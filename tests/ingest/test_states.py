@@ -98,7 +98,11 @@ def test_a_packed_state_is_read_like_an_unpacked_one() -> None:
 
 
 def test_addresses_have_their_module_and_key() -> None:
-    instances = [{"index_key": 'eu"1', "attributes": {}}, {"index_key": 0, "attributes": {}}, {"attributes": {}}]
+    instances: list[dict[str, Any]] = [
+        {"index_key": 'eu"1', "attributes": {}},
+        {"index_key": 0, "attributes": {}},
+        {"attributes": {}},
+    ]
     assert [one.address for one in tfstate(*instances, module='module.shop["a"]').resources] == [
         'module.shop["a"].aws_db_instance.orders["eu\\"1"]',
         'module.shop["a"].aws_db_instance.orders[0]',
