@@ -12,8 +12,8 @@ from models.user import User
 class ShareLink(BaseModel):
     """A link that needs no sign-in. Only the token's SHA-256 is kept.
 
-    `subject` is the public id of the resource, run or stack; `fields` is status, error or details;
-    `allowed_origins` lists the origins that may embed it.
+    `subject` is the public id of the resource, run or stack, or of the organisation for its feed of failures; `fields`
+    is status, error or details; `allowed_origins` lists the origins that may embed it.
     """
 
     id = TypedIdField("shr")
@@ -31,5 +31,9 @@ class ShareLink(BaseModel):
     last_used_at = BigIntegerField(null=True)
 
     class Meta:
-        # The list of links of an organisation or of one subject, newest first.
-        indexes = ((("organization", "subject", "created_at"), False),)
+        indexes = (
+            # The list of an organisation's links, newest first.
+            (("organization", "created_at", "id"), False),
+            # The list of one subject's links, newest first.
+            (("organization", "subject", "created_at", "id"), False),
+        )
