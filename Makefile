@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench lock programs clean
+.PHONY: help run demo test lint format docs bench lock programs clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -51,6 +51,9 @@ lock: $(BIN)/python ## write both requirements files anew from pyproject.toml
 	$(COMPILE) --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
 	sed -i -e '1{/^# Made by/d}' requirements.txt requirements-dev.txt
 	sed -i -e '1i # Made by `make lock` from pyproject.toml; not written by hand.' requirements.txt requirements-dev.txt
+
+docs: $(VENV)/.dev ## write the tables of docs/ anew from the code
+	$(BIN)/python -m tests.docs.tables
 
 programs: ## install Chromium and PostgreSQL for the tests, where they are missing
 	@bash tests/programs.sh chromium postgresql

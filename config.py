@@ -5,10 +5,17 @@ Each field says what it means and its default; `docs/settings.md` lists the same
 
 from __future__ import annotations
 
+import difflib
+import logging
 import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+log = logging.getLogger("slipway")
+
+NOT_SETTINGS = frozenset({"SLIPWAY_URL", "SLIPWAY_TOKEN", "SLIPWAY_STACK", "SLIPWAY_SPOOL", "SLIPWAY_PASSWORD"})
+"""Variables of the reporter and of the commands, which share the prefix."""
 
 
 class SettingError(Exception):
@@ -60,10 +67,16 @@ class Settings:
 def settings_from_environment(environment: dict[str, str] | None = None) -> Settings:
     """Read all settings.
 
-    Raises `SettingError` where a number or a yes/no is not one, or where a `SLIPWAY_*` variable is unknown:
-    a misspelt setting that is silently ignored is worse than a start that fails.
+    Raises `SettingError` where a number or a yes/no is not one. A `SLIPWAY_*` variable that is no setting is warned of,
+    for it is likely misspelt.
     """
     source = dict(os.environ) if environment is None else environment
+    known = {f"SLIPWAY_{one.name.upper()}" for one in fields(Settings)}
+    for name in sorted(source):
+        if name.startswith("SLIPWAY_") and name not in known | NOT_SETTINGS and not name.startswith("SLIPWAY_TEST_"):
+            meant = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {meant[0]}?" if meant else " docs/settings.md lists all."
+            log.warning("%s is set, and there is no such setting.%s", name, hint)
     values: dict[str, object] = {}
     for one in fields(Settings):
         name = f"SLIPWAY_{one.name.upper()}"
