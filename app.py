@@ -33,13 +33,14 @@ from views.ingest import ingest
 from views.presentation import register_presentation
 from views.rate_limit import register_limiter
 from views.runs import runs
+from views.resources import resources
 from views.sessions import SessionCookies
 from views.settings import settings as settings_pages
 from views.stacks import stacks
 from views.system import system
 
 # Every blueprint of the app; views.access.RULES says for each endpoint who may call it.
-BLUEPRINTS = (auth, account, settings_pages, system, dashboard, cards, runs, stacks, api, ingest)
+BLUEPRINTS = (auth, account, settings_pages, system, dashboard, cards, runs, stacks, resources, api, ingest)
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

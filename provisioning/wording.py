@@ -80,7 +80,7 @@ _EVENT_WORDS = {
     "diagnostic": "The tool reported a problem",
     "drift": "Found changed outside the tool",
     "resource": "More became known",
-    "set": "Set by hand",
+    "set": "Set by hand by {message}",
     "import": "Imported from the tool's state",
 }
 
@@ -94,4 +94,5 @@ def event_text(kind: str, action: str, message: str) -> str:
         action=action or "change",
         doing=_DOING.get(action, "Provisioning"),
         did=_DID.get(action, "Done"),
+        message=message or "somebody",
     )

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from flask import Response
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, abort, request
 from pydantic import ValidationError
 
+from provisioning.inputs import faults_of
 from views.errors import problem
-
-
-def faults_of(error: ValidationError) -> dict[str, str]:
-    """A sentence for each field, by its name; of several faults of one field, the first."""
-    faults: dict[str, str] = {}
-    for one in error.errors(include_url=False, include_input=False, include_context=False):
-        name = ".".join(str(part) for part in one["loc"]) or "body"
-        words = {
-            "missing": "This is needed.",
-            "extra_forbidden": "There is no such field.",
-        }.get(one["type"], f"{one['msg']}.".replace("..", "."))
-        faults.setdefault(name, words)
-    return faults
 
 
 def validation_problem(error: ValidationError) -> Response:
     """A 422 that names the first field and lists the faults of all."""
-    faults = faults_of(error)
+    return faults_problem(faults_of(error))
+
+
+def faults_problem(faults: Mapping[str, str]) -> Response:
+    """A 422 that names the first faulty field and lists the faults of all, by field."""
     field, said = next(iter(faults.items()))
     return problem(
         422,
@@ -32,3 +27,11 @@ def validation_problem(error: ValidationError) -> Response:
         remedy="Correct the named fields and send it again; nothing was stored.",
         faults=[{"field": name, "detail": words} for name, words in faults.items()],
     )
+
+
+def json_body() -> Any:
+    """The JSON that a program sent; ends the request with 400 or 415 where it is none."""
+    try:
+        return request.get_json(cache=False)
+    except RecursionError:
+        abort(400, "The body is nested too deep.")
