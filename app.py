@@ -20,6 +20,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Settings, settings_from_environment
 from keys import secret_keys
+from logs import WrittenLater
 from models.connection import open_database
 from models.migrate import migrate
 from views import access
@@ -32,8 +33,8 @@ from views.errors import register_error_pages
 from views.ingest import ingest
 from views.presentation import register_presentation
 from views.rate_limit import register_limiter
-from views.runs import runs
 from views.resources import resources
+from views.runs import runs
 from views.sessions import SessionCookies
 from views.settings import settings as settings_pages
 from views.stacks import stacks
@@ -183,6 +184,6 @@ def configure_logging(level: str) -> None:
     """Send Slipway's log lines to standard error, once a process."""
     log.setLevel(level.upper())
     if not log.handlers:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = WrittenLater(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
         log.addHandler(handler)
