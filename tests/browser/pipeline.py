@@ -59,7 +59,7 @@ def _counted(action: str, number: int) -> dict[str, int]:
     return {"add": 0, "change": 0, "import": 0, "remove": 0} | {names[action]: number}
 
 
-@dataclass
+@dataclass(eq=False)
 class PipelineRun:
     """One run. Each verb sends its lines at once; `id` is the run's public id."""
 

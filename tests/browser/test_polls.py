@@ -175,8 +175,8 @@ def test_times_are_the_servers_whatever_the_browsers_clock(
     run.start(WEB)
     page = page_of(cast.viewer)
     page.add_init_script(
-        f"const real = Date.now; Date.now = () => real() + {skew_minutes * 60_000};"
-        f"Object.defineProperty(performance, 'timeOrigin', {{ value: performance.timeOrigin + {skew_minutes * 60_000} }});"
+        f"const skew = {skew_minutes * 60_000}, real = Date.now; Date.now = () => real() + skew;"
+        "Object.defineProperty(performance, 'timeOrigin', { value: performance.timeOrigin + skew });"
     )
     page.goto("/")
     elapsed = page.locator("[data-card] time[data-tick=elapsed]")
