@@ -39,6 +39,11 @@ def missing(what: str) -> NoReturn:
     pytest.skip(what)
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a parameter of bytes by its length: several processes must find the same names, and gzip holds the time."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) and len(val) > 8 else None
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_the_machine() -> None:
     """Tests do not depend on what the shell that starts them has set."""
