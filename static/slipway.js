@@ -14,7 +14,7 @@
     const visit = performance.getEntriesByType("navigation")[0];
     // A page from the browser's own store tells an old time.
     if (told && visit && visit.transferSize > 0) {
-      offset = told - (performance.timeOrigin + visit.responseStart);
+      offset = told - (Date.now() - (performance.now() - visit.responseStart));
     }
   }
 
