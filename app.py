@@ -30,6 +30,7 @@ from views.auth import auth, load_signed_in
 from views.cards import cards
 from views.dashboard import dashboard
 from views.errors import register_error_pages
+from views.generic_runs import generic_runs
 from views.ingest import ingest
 from views.presentation import register_presentation
 from views.rate_limit import register_limiter
@@ -41,7 +42,9 @@ from views.stacks import stacks
 from views.system import system
 
 # Every blueprint of the app; views.access.RULES says for each endpoint who may call it.
-BLUEPRINTS = (auth, account, settings_pages, system, dashboard, cards, runs, stacks, resources, api, ingest)
+BLUEPRINTS = (
+    auth, account, settings_pages, system, dashboard, cards, runs, stacks, resources, api, generic_runs, ingest,
+)  # fmt: skip
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

@@ -14,9 +14,12 @@ from ingest.type_tables import DYNAMIC_NAMES, KIND_OF_TYPE, PROVIDER_WORDS
 DYNAMIC_TYPE = "pulumi-nodejs:dynamic:Resource"
 """The type under which Pulumi's engine sees SST's own resource classes; which class it is stands in the name."""
 BUILTIN_TYPE = "terraform_data"
+OWN_TYPE = "slipway"
+"""Begins the types of what the generic interface tells: `slipway:server` or `slipway:server:what its tool calls it`."""
 
 _COMPONENT_PACKAGES = frozenset({"sst", "awsx", "cloud", "eks"})
 _SST_CLASS = re.compile(r"(?P<name>.+)\.(?P<type>sst\.[a-z0-9]+\.[A-Za-z0-9]+)", re.DOTALL)
+_KINDS = frozenset({"server", "webService", "database", "domain"})
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z0-9]+")
 
 
@@ -37,6 +40,9 @@ def classify(tool_type: str, address: str = "", *, show_builtin: bool = False) -
     """
     if tool_type == BUILTIN_TYPE:
         return Classified("server" if show_builtin else None, "terraform")
+    if tool_type.startswith(f"{OWN_TYPE}:"):
+        kind = tool_type.split(":", 2)[1]
+        return Classified(kind if kind in _KINDS else None, "")
     if tool_type == DYNAMIC_TYPE:
         sst_type = _sst_type_in_name(address)
         return Classified(DYNAMIC_NAMES.get(sst_type), _provider(sst_type.replace(".", ":")) or "pulumi")
@@ -79,6 +85,8 @@ def display_type(tool_type: str) -> str:
         service, rest = (parts[0].lower(), parts[1:]) if len(parts) > 1 else ("", parts)
         return " ".join([service, *_words(rest)]).strip()
     if ":" in tool_type:
+        if tool_type.startswith(f"{OWN_TYPE}:"):
+            return "".join(tool_type.split(":", 2)[2:])
         tokens = tool_type.split(":")
         last = tokens[-1]
         if tokens[0] == "sst":

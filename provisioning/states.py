@@ -200,6 +200,8 @@ ENGINES: dict[str, str] = {
     "cloudformation": "CloudFormation",
     "dock": "Dock",
     "manual": "By hand",
+    "other": "Other tool",
 }
+"""The engines we know, and their words. A run of the generic interface may name any other tool, which is its label."""
 
 SOURCES: dict[str, str] = {"sst": "SST", "api": "Tool or API", "manual": "By hand"}
