@@ -24,9 +24,8 @@ def organization_faults(*, name: str, slug: str | None = None) -> dict[str, str]
     if fault := name_fault(name, "The organisation's name", most=100):
         faults["organization_name"] = fault
     if slug is not None and not (len(slug) <= 40 and _SLUG.fullmatch(slug)):
-        faults["slug"] = (
-            f"The short name is {slug!r}: use up to 40 lower-case letters, digits and single hyphens, like acme-web."
-        )
+        found = f"The short name is {slug[:60]!r}" if slug else "The short name is empty"
+        faults["slug"] = f"{found}: use up to 40 lower-case letters, digits and single hyphens, like acme-web."
     return faults
 
 
