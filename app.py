@@ -27,10 +27,14 @@ from views import access
 from views.account import account
 from views.api import api
 from views.auth import auth, load_signed_in
+from views.badges import badges
 from views.cards import cards
 from views.dashboard import dashboard
+from views.embeds import embed_script, embeds
 from views.errors import register_error_pages
+from views.feeds import feeds
 from views.generic_runs import generic_runs
+from views.imports import imports
 from views.ingest import ingest
 from views.presentation import register_presentation
 from views.rate_limit import register_limiter
@@ -43,7 +47,8 @@ from views.system import system
 
 # Every blueprint of the app; views.access.RULES says for each endpoint who may call it.
 BLUEPRINTS = (
-    auth, account, settings_pages, system, dashboard, cards, runs, stacks, resources, api, generic_runs, ingest,
+    auth, account, settings_pages, system, dashboard, cards, runs, stacks, resources, shares, shared, badges, embeds,
+    embed_script, feeds, imports, api, generic_runs, ingest,
 )  # fmt: skip
 
 CONTENT_SECURITY_POLICY = (

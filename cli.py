@@ -192,6 +192,47 @@ def token_add(slug: str, scopes: tuple[str, ...], name: str, days: int | None) -
     click.echo(secret)
 
 
+# --- What stands already
+
+
+@main.command("import")
+@click.argument("tool", type=click.Choice(["sst", "pulumi", "terraform"]))
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--org", "slug", required=True, help="Short name of the organisation.")
+@click.option("--stack", "stack_name", required=True, help="The stack that the state is of, like prod.")
+def import_states(tool: str, files: tuple[str, ...], slug: str, stack_name: str) -> None:
+    """Bring in what stands already, from state files: `terraform.tfstate`, the output of `terraform show -json` or
+    `pulumi stack export`, a checkpoint of SST or Pulumi, packed by gzip or not.
+
+    Each FILE is taken whole or not at all. Importing one again changes nothing.
+    """
+    from pathlib import Path
+
+    from ingest.state import UnreadableState, read_state
+    from provisioning.audit import COMMAND_LINE
+    from provisioning.imports import import_state
+
+    with opened_database() as settings:
+        organization_id = _organization_id(slug)
+        for name in files:
+            try:
+                found = read_state(Path(name).read_bytes())
+                done = import_state(
+                    organization_id,
+                    stack_name,
+                    found,
+                    tool=tool,
+                    actor=COMMAND_LINE,
+                    now=_now(),
+                    show_builtin_types=settings.show_builtin_types,
+                )
+            except (UnreadableState, SlipwayError, OSError) as error:
+                raise click.ClickException(f"{name}: {error}") from error
+            click.echo(f"{name}: {done.text}.".replace("..", "."))
+            for resource, remark in done.remarks:
+                click.echo(f"  {resource}: {remark}")
+
+
 def _organization_id(slug: str) -> str:
     from provisioning.members import find_organization
 

@@ -24,7 +24,8 @@ class FoundResource:
 
     `source` is the engine it belongs to. `state` is provisioned, failed, deprovisioning, interrupted, or, only where
     the tool is known to be running, provisioning. `reason` is a sentence, "" where the state is provisioned and there
-    is nothing to say. `facts` are named in `ingest.change.FACTS`; a component has `component`: `yes`.
+    is nothing to say. `facts` are named in `ingest.change.FACTS`; a component has `component`: `yes`. `created_at` and
+    `modified_at` are milliseconds UTC, None where the state does not say.
     """
 
     source: str
@@ -36,6 +37,8 @@ class FoundResource:
     state: str = "provisioned"
     reason: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
+    created_at: int | None = None
+    modified_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

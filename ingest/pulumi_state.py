@@ -115,6 +115,8 @@ def _found(entry: Mapping[str, Any], source: str) -> FoundResource | None:
         state=state,
         reason=reason,
         facts=facts(tool_type, kind, told, parent) | ({} if entry.get("custom") is True else {"component": "yes"}),
+        created_at=ms_of_rfc3339(entry.get("created")),
+        modified_at=ms_of_rfc3339(entry.get("modified")),
     )
 
 

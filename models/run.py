@@ -23,6 +23,8 @@ class Run(BaseModel):
     `phase` is planning, applying or finished; `outcome` is null until it is known; `liveness` is live, quiet or lost
     while it is not finished. `received` lists the ranges of line numbers that arrived, as [[first, last], …].
     `end_code` is the exit code as text, or `eof` where the stream ended and nobody knows the code.
+    `longest_silence_ms` is between two of its words; `log_lines` counts the lines that are kept for people to read,
+    `log_removed_at` is when retention took them away.
     """
 
     id = TypedIdField("run")
@@ -52,6 +54,9 @@ class Run(BaseModel):
     started_at = BigIntegerField()
     ended_at = BigIntegerField(null=True)
     last_word_at = BigIntegerField()
+    longest_silence_ms = BigIntegerField(default=0)
+    log_lines = IntegerField(default=0)
+    log_removed_at = BigIntegerField(null=True)
     end_code = TextField(null=True)
     closed_by = TextField(default="")
     received = JSONField(default=list)
@@ -69,6 +74,8 @@ class Run(BaseModel):
             (("stack", "started_at", "id"), False),
             # The watch for silent runs: unfinished ones by their last word.
             (("phase", "liveness", "last_word_at"), False),
+            # Retention: runs that ended long ago and still have their log.
+            (("log_removed_at", "ended_at"), False),
         )
 
 

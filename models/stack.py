@@ -12,7 +12,8 @@ class Stack(BaseModel):
     """A named set of resources that one engine provisions together.
 
     `lost_after_ms` is the stack's own time-out; null: the setting's, or what its past has taught.
-    `last_run_at` is when its latest run began to speak, for the list of stacks.
+    `last_run_at` is when its latest run began to speak, for the list of stacks. `state_*` tell of the newest state file
+    that was imported: which state it is of, which version of it, when it was written; null where it does not say.
     """
 
     id = TypedIdField("stk")
@@ -21,6 +22,9 @@ class Stack(BaseModel):
     name = TextField()
     lost_after_ms = BigIntegerField(null=True)
     last_run_at = BigIntegerField(null=True)
+    state_lineage = TextField(default="")
+    state_serial = BigIntegerField(null=True)
+    state_made_at = BigIntegerField(null=True)
     revision = BigIntegerField(default=0)
     created_at = BigIntegerField()
 

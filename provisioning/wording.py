@@ -32,6 +32,7 @@ REASONS = {
     "illegal_move": "Kept in history; it does not follow from the state it was in.",
     "after_the_end": "Kept in history; it came after the step had ended.",
     "set_by_hand": "Set by hand.",
+    "left_state": "The tool’s state has it no longer.",
     "tainted": "The tool has marked it as damaged; its next run replaces it.",
     "unhealthy": "It exists, and its initialisation reported errors.",
     "retained": "It left the stack and was kept.",

@@ -115,6 +115,7 @@ RULES: dict[str, Rule] = {
     "stacks.stack": OF_OBJECT,
     "stacks.index_changes": POLL,
     "stacks.stack_changes": POLL,
+    "imports.page": in_organization("provisioning:full"),
     "resources.new": in_organization("provisioning:full"),
     "resources.set_by_hand": OF_OBJECT,
     "resources.create": token("full"),

@@ -107,6 +107,9 @@ CREATE TABLE "stack" (
     "name" TEXT NOT NULL,
     "lost_after_ms" BIGINT,
     "last_run_at" BIGINT,
+    "state_lineage" TEXT NOT NULL,
+    "state_serial" BIGINT,
+    "state_made_at" BIGINT,
     "revision" BIGINT NOT NULL,
     "created_at" BIGINT NOT NULL
 );
@@ -139,6 +142,9 @@ CREATE TABLE "run" (
     "started_at" BIGINT NOT NULL,
     "ended_at" BIGINT,
     "last_word_at" BIGINT NOT NULL,
+    "longest_silence_ms" BIGINT NOT NULL,
+    "log_lines" INTEGER NOT NULL,
+    "log_removed_at" BIGINT,
     "end_code" TEXT,
     "closed_by" TEXT NOT NULL,
     "received" {json} NOT NULL,
@@ -150,6 +156,7 @@ CREATE UNIQUE INDEX "run_organization_id_key" ON "run" ("organization_id", "key"
 CREATE INDEX "run_organization_id_started_at_id" ON "run" ("organization_id", "started_at", "id");
 CREATE INDEX "run_stack_id_started_at_id" ON "run" ("stack_id", "started_at", "id");
 CREATE INDEX "run_phase_liveness_last_word_at" ON "run" ("phase", "liveness", "last_word_at");
+CREATE INDEX "run_log_removed_at_ended_at" ON "run" ("log_removed_at", "ended_at");
 
 CREATE TABLE "step" (
     "id" TEXT NOT NULL PRIMARY KEY,
