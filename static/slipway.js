@@ -7,10 +7,12 @@
 
   // Client clocks are wrong by minutes; every time on a page is the server's.
   let offset = 0;
+  let lastTold = 0;
   const now = () => Date.now() + offset;
 
   function startClock() {
     const told = Number(document.body.dataset.now);
+    lastTold = told;
     const visit = performance.getEntriesByType("navigation")[0];
     // A page from the browser's own store tells an old time.
     if (told && visit && visit.transferSize > 0) {
@@ -20,7 +22,10 @@
 
   function readClock(element) {
     const told = Number(element?.dataset?.now);
-    if (told) offset = told - Date.now();
+    // A poll that brought nothing leaves the old time standing.
+    if (!told || told === lastTold) return;
+    lastTold = told;
+    offset = told - Date.now();
   }
 
   function checkClock(response) {
