@@ -42,13 +42,16 @@ from views.resources import resources
 from views.runs import runs
 from views.sessions import SessionCookies
 from views.settings import settings as settings_pages
+from views.shared_pages import shared
+from views.shares import shares
+from views.stack_settings import stack_settings
 from views.stacks import stacks
 from views.system import system
 
 # Every blueprint of the app; views.access.RULES says for each endpoint who may call it.
 BLUEPRINTS = (
     auth, account, settings_pages, system, dashboard, cards, runs, stacks, resources, shares, shared, badges, embeds,
-    embed_script, feeds, imports, api, generic_runs, ingest,
+    embed_script, feeds, imports, stack_settings, api, generic_runs, ingest,
 )  # fmt: skip
 
 CONTENT_SECURITY_POLICY = (

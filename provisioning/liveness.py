@@ -15,6 +15,7 @@ from provisioning.resources import TABLES, is_before
 from provisioning.revisions import lock_organization, next_revision
 from provisioning.states import Liveness, RunOutcome, RunPhase
 from provisioning.status_counts import add_counts
+from provisioning.timeouts import lost_after
 
 
 def watch(now: int, *, quiet_after_ms: int, lost_after_ms: int) -> int:
@@ -42,13 +43,6 @@ def watch(now: int, *, quiet_after_ms: int, lost_after_ms: int) -> int:
             _set_liveness(organization, run, wanted)
             changed += 1
     return changed
-
-
-def lost_after(stack: Stack | None, default_ms: int) -> int:
-    """The stack's time-out in milliseconds: its own, else the setting's."""
-    if stack is not None and stack.lost_after_ms is not None:
-        return int(stack.lost_after_ms)
-    return default_ms
 
 
 def _liveness(run: Run, now: int, *, quiet_after_ms: int, lost_after_ms: int) -> Liveness:

@@ -119,7 +119,7 @@ class _Recording:
         if is_new or accepted or ends or woke or reopened:
             self._change(fresh, is_new=is_new, back=woke or reopened)
         else:
-            run.save(only=[Run.last_word_at])
+            run.save(only=[Run.last_word_at, Run.longest_silence_ms])
         return Recorded(
             run_id=run.id,
             accepted=accepted,
@@ -130,6 +130,8 @@ class _Recording:
 
     def _take_note_of_word(self, *, ends: bool, reopened: bool) -> None:
         run, batch = self.run, self.batch
+        if run.phase != RunPhase.FINISHED:
+            run.longest_silence_ms = max(run.longest_silence_ms, self.now - run.last_word_at)
         run.last_word_at = max(run.last_word_at, self.now)
         for name in ("command", "actor", "commit", "job_url"):
             if getattr(batch, name) and not getattr(run, name):

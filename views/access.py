@@ -115,6 +115,8 @@ RULES: dict[str, Rule] = {
     "stacks.stack": OF_OBJECT,
     "stacks.index_changes": POLL,
     "stacks.stack_changes": POLL,
+    "stack_settings.page": OF_OBJECT,
+    "stack_settings.change": token("full"),
     "imports.page": in_organization("provisioning:full"),
     "resources.new": in_organization("provisioning:full"),
     "resources.set_by_hand": OF_OBJECT,
