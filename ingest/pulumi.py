@@ -258,6 +258,14 @@ def parent_of(state: Mapping[str, Any]) -> str:
     return "" if type_in(parent) in ("", STACK_TYPE) or not fits_an_index(parent) else parent
 
 
+def first_type_in(urn: str) -> str:
+    """The type of what stands under the stack, `a` of `urn:pulumi:<stack>::<project>::<a>$<b>$<c>::<name>`."""
+    parts = urn.split("::", 3)
+    if len(parts) != 4 or not urn.startswith("urn:pulumi:"):
+        return ""
+    return parts[2].split("$", 1)[0]
+
+
 def type_in(urn: str) -> str:
     """The type in a URN, `c` of `urn:pulumi:<stack>::<project>::<a>$<b>$<c>::<name>`; "" where it is no URN."""
     parts = urn.split("::", 3)

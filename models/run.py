@@ -93,6 +93,7 @@ class Step(BaseModel):
     tool_type = TextField(default="")
     action = TextField()
     replacing = BooleanField(default=False)
+    imported = BooleanField(default=False)
     parent = TextField(default="")
     is_component = BooleanField(default=False)
     resource = TextField(null=True)

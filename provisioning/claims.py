@@ -38,6 +38,7 @@ class Claim:
 
 def claim(steps: Sequence[StepRecord], *, finished: bool) -> Claim:
     """What a run says about the resource whose steps these are; `finished` tells whether the run is over."""
+    steps = _standing(steps)
     begun = [step for step in steps if step.state is not StepState.WAITING]
     operation = _operation(steps)
     done = [step for step in begun if step.state is StepState.DONE]
@@ -83,9 +84,27 @@ def _waits_for(steps: Sequence[StepRecord]) -> str:
     return next((step.waits_for for step in unfinished if step.waits_for), "")
 
 
+def _standing(steps: Sequence[StepRecord]) -> Sequence[StepRecord]:
+    """The steps that count.
+
+    Where one address was made and, with no replacement planned, deleted again (a rollback), or the other way round, the
+    later one does; a delete after an update clears away what the update replaced.
+    """
+    actions = {step.action: step for step in steps}
+    if len({step.address for step in steps}) != 1 or len(steps) != 2 or any(step.replacing for step in steps):
+        return steps
+    if actions.keys() == {"update", "delete"} and actions["update"].state is not StepState.WAITING:
+        return [actions["update"]]
+    if actions.keys() == {"create", "delete"} and all(step.last_event_at is not None for step in steps):
+        return [max(steps, key=lambda step: (step.started_at or 0, step.position))]
+    return steps
+
+
 def _operation(steps: Sequence[StepRecord]) -> str:
     if any(step.replacing for step in steps):
         return "replace"
+    if any(step.imported for step in steps):
+        return "import"
     component = next((step for step in steps if step.is_component), None)
     if component is not None:
         return component.action

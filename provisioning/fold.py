@@ -27,6 +27,7 @@ class StepRecord:
     position: int
     tool_type: str = ""
     replacing: bool = False
+    imported: bool = False
     parent: str = ""
     is_component: bool = False
     state: StepState = StepState.WAITING
@@ -81,7 +82,7 @@ class RunFold:
                 if change.total is not None:
                     self.memory["reported_total"] = change.total
             case ChangeKind.MOVED:
-                self.memory.setdefault("moves", []).append([change.previous_address, change.address])
+                self._moved(change)
             case ChangeKind.CANCELLING:
                 self.memory["cancelling"] = True
             case ChangeKind.RUN_ENDED:
@@ -99,12 +100,20 @@ class RunFold:
                 pass
         return ""
 
+    def _moved(self, change: Change) -> None:
+        moves = self.memory.setdefault("moves", [])
+        move = [change.previous_address, change.address]
+        if move not in moves:
+            moves.append(move)
+
     def _planned(self, change: Change, at: int) -> str:
         halves = ("delete", "create") if change.action == "replace" else (change.action,)
         for action in halves:
             if action not in STEP_ACTIONS:
                 continue
             self.memory["planned_seen"] = True
+            if change.previous_address:
+                self._moved(change)
             step = self._step(change, action)
             step.planned_at = at if step.planned_at is None else min(step.planned_at, at)
             step.replacing = step.replacing or change.action == "replace"
@@ -135,8 +144,8 @@ class RunFold:
         step.reason = ""
         if step.started_at is None:
             step.started_at = at
-        if change.facts.get("logical") == "replace":
-            step.replacing = True
+        step.replacing = step.replacing or change.facts.get("logical") == "replace"
+        step.imported = step.imported or change.facts.get("logical") == "import"
         step.waits_for = change.facts.get("waits_for", "") if wanted is StepState.RUNNING else ""
         if wanted in _ENDED:
             step.ended_at = at
@@ -261,6 +270,7 @@ class RunFold:
         # `terraform plan -detailed-exitcode` ends with 2 where the plan has changes.
         if code == 2 and self.phase is RunPhase.PLANNING and self.memory.get("total_told") and not errors:
             return RunOutcome.SUCCEEDED
-        if code >= 128:
+        # A shell tells the death by signal N as 128 + N; what a tool itself ends with, such as 255, is a failure.
+        if 128 < code < 128 + 65 and not errors:
             return RunOutcome.INTERRUPTED
         return RunOutcome.FAILED

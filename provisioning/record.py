@@ -12,7 +12,7 @@ from ingest.change import Change, ChangeKind, Diagnostic
 from models import Dock, Event, Organization, Run, Stack, Step, database
 from models.base import ulid
 from models.writes import insert_rows, update_row
-from provisioning import line_ranges
+from provisioning import line_ranges, logs
 from provisioning.batch import Batch, Recorded
 from provisioning.errors import BadInput
 from provisioning.fold import RunFold, StepRecord, diagnostic_record
@@ -148,21 +148,21 @@ class _Recording:
         run = self.run
         revision = next_revision(self.organization)
         self.fresh_events = [self._event(change) for change in fresh]
+        logs.bound(run, self.fresh_events)
         fold, changes = self._fold_and_changes(fresh, whole=back)
         if back:
             fold.resume()
         self.resources.begin(fold, [change for change, _ in changes], replayed=fold.replayed)
         for change, event in changes:
             reason = fold.take(change, event.occurred_at)
-            resource_id, before, after = self.resources.follow(fold, change, event)
-            for name, value in (
-                ("resource", resource_id), ("state_before", before), ("state_after", after), ("reason", reason),
-            ):  # fmt: skip
-                if getattr(event, name) != value:
-                    setattr(event, name, value)
+            before, after = self.resources.follow(fold, change, event)
+            _set(event, state_before=before, state_after=after, reason=reason)
         self._settle(fold, is_new=is_new, revision=revision)
         finished = run.phase == RunPhase.FINISHED
         self.resources.save(fold, finished=finished, all_cards=finished or back, revision=revision)
+        for change, event in changes:
+            if change.address:
+                _set(event, resource=self.resources.id_at(fold, change.address))
         self._save_steps(fold)
         self._save_events([event for _, event in changes])
 
@@ -276,6 +276,13 @@ class _Recording:
         for event in events:
             if event.id not in fresh:
                 update_row(event)
+
+
+def _set(event: Event, **values: str | None) -> None:
+    """Set what differs, so that an event that is played again is written only where it changed."""
+    for name, value in values.items():
+        if getattr(event, name) != value:
+            setattr(event, name, value)
 
 
 def _reason_of_end(outcome: RunOutcome, end_code: str | None) -> str:

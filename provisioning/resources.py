@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from ingest.change import Change, ChangeKind
+from ingest.pulumi import first_type_in, type_in
 from ingest.resource_types import Classified, classify, resource_name
 from models import Database, Domain, Event, Resource, Run, Server, Stack, Step, WebService
 from models.base import BaseModel
@@ -74,7 +75,7 @@ class ResourceWriter:
         self.by_address: dict[str, Resource | None] = {}
         self.kinds: dict[str, str] = {}
         self.groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        self.grouped: set[tuple[str, str]] = set()
+        self.grouped: dict[tuple[str, str], str] = {}
         self.said: dict[str, ProvisioningState | None] = {}
         self.status_before: dict[str, str | None] = {}
         self.new: set[str] = set()
@@ -90,6 +91,9 @@ class ResourceWriter:
         types = {change.address: change.tool_type for change in changes if change.address and change.tool_type}
         types |= {step.address: step.tool_type for step in fold.steps.values()}
         types |= {address: tool_type for address, (tool_type, _) in fold.memory.get("components", {}).items()}
+        for parent in {change.parent for change in changes} | {step.parent for step in fold.steps.values()}:
+            if parent:
+                types.setdefault(parent, type_in(parent))
         moved = self._moved(fold)
         wanted: dict[str, set[str]] = defaultdict(set)
         for address, tool_type in types.items():
@@ -139,7 +143,8 @@ class ResourceWriter:
             seen.add(parent)
             found = self._type_and_parent(fold, parent)
             if found is None:
-                break
+                # A parent that nothing was said of yet: no card of the child's own, where its component will have one.
+                return "" if self._classified(first_type_in(parent), parent).kind is not None else step.address
             top_address, (top_type, parent) = parent, found
         is_carded = self._classified(top_type, top_address).kind is not None
         return top_address if is_carded else step.address
@@ -149,7 +154,10 @@ class ResourceWriter:
         for key in self._keys(fold, address):
             return fold.steps[key].tool_type, fold.steps[key].parent
         component = fold.memory.get("components", {}).get(address)
-        return (component[0], component[1]) if component else None
+        if component:
+            return component[0], component[1]
+        # What stands directly under the stack has one type in its URN: on destroy, children come before their parents.
+        return (type_in(address), "") if type_in(address) and type_in(address) == first_type_in(address) else None
 
     @staticmethod
     def _keys(fold: RunFold, address: str) -> list[tuple[str, str]]:
@@ -157,8 +165,11 @@ class ResourceWriter:
 
     def _group(self, fold: RunFold, key: tuple[str, str], step: StepRecord) -> str:
         card = self.card_of(fold, step)
-        if key not in self.grouped:
-            self.grouped.add(key)
+        if self.grouped.get(key) != card:
+            # Its component may have become known since.
+            if key in self.grouped:
+                self.groups[self.grouped[key]].remove(key)
+            self.grouped[key] = card
             self.groups[card].append(key)
         return card
 
@@ -167,29 +178,30 @@ class ResourceWriter:
 
     # Following the changes one by one.
 
-    def follow(self, fold: RunFold, change: Change, event: Event) -> tuple[str | None, str | None, str | None]:
-        """After the fold took a change: (resource id, state before, state after) for the history."""
+    def follow(self, fold: RunFold, change: Change, event: Event) -> tuple[str | None, str | None]:
+        """After the fold took a change: the resource's (state before, state after) for the history."""
         if not change.address:
-            return None, None, None
+            return None, None
         keys = self._keys(fold, change.address)
         if not keys:
             row = self._row(change.address, change.previous_address)
             if row is None:
-                return None, None, None
+                return None, None
             self._take_facts(row, change)
             state = self.said.get(row.address, self._state_at_first(row, event))
-            return row.id, state, state
+            return state, state
         for key in keys:
             card = self._group(fold, key, fold.steps[key])
         row = self._resource(fold, card)
         if row is None:
-            return None, None, None
+            return None, None
         self._take_facts(row, change)
         before = self.said.get(card, self._state_at_first(row, event))
         now = self._claim(fold, card, finished=False)
-        after = before if now.at is None else now.state
+        # A word older than the one that the state comes from changes nothing.
+        after = now.state if now.at is not None and is_before(row, now.at, self.run) else before
         self.said[card] = after
-        return row.id, before, after
+        return before, after
 
     def _state_at_first(self, row: Resource, event: Event) -> ProvisioningState | None:
         """The resource's state before this run's first word on it."""
@@ -208,7 +220,7 @@ class ResourceWriter:
         if row is not None:
             self.by_address[card] = row
             return row
-        if card in self.by_address:
+        if card in self.by_address or not card:
             return None
         own = self._type_and_parent(fold, card)
         tool_type = own[0] if own is not None else fold.steps[self.groups[card][0]].tool_type
@@ -256,23 +268,32 @@ class ResourceWriter:
         row = self.by_address.get(self.card_of(fold, step))
         return row.id if row is not None else None
 
+    def id_at(self, fold: RunFold, address: str) -> str | None:
+        """The public id of the card that what is said of an address belongs to, once all is known."""
+        for key in self._keys(fold, address):
+            return self.id_of_step(fold, fold.steps[key])
+        row = self.by_address.get(address)
+        return row.id if row is not None else None
+
     # Writing.
 
     def save(self, fold: RunFold, *, finished: bool, all_cards: bool, revision: int) -> None:
         """Write what the run now says about every resource it touched; `all_cards`: about each of the run's."""
         self._rename(fold)
         rows: dict[str, Resource] = {}
+        for key, step in fold.steps.items():
+            self._group(fold, key, step)
         cards = {self._group(fold, key, fold.steps[key]) for key in fold.touched}
         if all_cards:
             cards.update(self.groups)
         for card in sorted(cards):
-            row = self._resource(fold, card)
+            row = self._resource(fold, card) if self.groups[card] else None
             if row is None:
                 continue
             rows[row.id] = row
             self._apply(row, self._claim(fold, card, finished=finished))
         for row in self.by_address.values():
-            if row is not None and (row.id in self.changed or row.id in self.new):
+            if row is not None and row.id in self.changed and row.id not in self.new:
                 rows[row.id] = row
         for row in rows.values():
             refresh_card(row, run_lost=row.liveness == "lost" and row.run_id != self.run.id)

@@ -166,6 +166,7 @@ CREATE TABLE "step" (
     "tool_type" TEXT NOT NULL,
     "action" TEXT NOT NULL,
     "replacing" BOOLEAN NOT NULL,
+    "imported" BOOLEAN NOT NULL,
     "parent" TEXT NOT NULL,
     "is_component" BOOLEAN NOT NULL,
     "resource" TEXT,
