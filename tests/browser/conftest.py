@@ -33,6 +33,9 @@ PHONE = {"width": 390, "height": 844}
 
 ACTIVE_MS, SETTLED_MS = 200, 400
 
+on_one_database = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+"""For tests of what happens in the browser alone: `pytestmark = on_one_database`."""
+
 Look = Literal["light", "dark"]
 
 

@@ -9,11 +9,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, Look
+from tests.browser.conftest import PHONE, Look, on_one_database
 from tests.browser.pipeline import Pipeline
 from tests.browser.stage import set_stage
 from tests.harness.cast import PASSWORD, Cast
 from tests.harness.server import RunningServer
+
+pytestmark = on_one_database
 
 PageOf = Callable[..., Page]
 
@@ -25,12 +27,6 @@ SETTINGS = {
     "tokens": "/settings/tokens",
     "audit": "/settings/audit",
 }
-
-
-@pytest.fixture(params=["sqlite"])
-def database_kind(request: pytest.FixtureRequest) -> str:
-    """What a page looks like does not depend on the database."""
-    return str(request.param)
 
 
 EVERYTHING = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

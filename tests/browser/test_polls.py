@@ -11,10 +11,12 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from models import Organization
-from tests.browser.conftest import ACTIVE_MS, Faults
+from tests.browser.conftest import ACTIVE_MS, Faults, on_one_database
 from tests.browser.pipeline import Pipeline
 from tests.harness.cast import Cast
 from tests.harness.server import RunningServer
+
+pytestmark = on_one_database
 
 PageOf = Callable[..., Page]
 WEB = "aws_instance.web"
