@@ -372,3 +372,8 @@ def organization_of(subject: str) -> str | None:
             f'SELECT organization_id FROM "{table}" WHERE id = {database.param}', (subject,)
         ).fetchone()
     return str(row[0]) if row else None
+
+
+def subject_name(subject: str) -> str:
+    """What a subject is called; empty where it is gone."""
+    return _names([subject]).get(subject, "")

@@ -12,10 +12,9 @@ from provisioning import queries, run_queries
 from provisioning.errors import BadInput
 from provisioning.filters import filters_from
 from provisioning.readers import Reader
-from provisioning.status import RunBrief, RunView
 from views.access import reader
 from views.clock import now_ms
-from views.links import public_url
+from views.records import run_as_json, run_view_as_json
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -72,62 +71,6 @@ def _wait_for_change(asking: Reader, run_id: str) -> None:
         if found.revision != known or found.is_finished:
             return
         time.sleep(_LOOK_EVERY_S)
-
-
-def run_as_json(found: RunBrief) -> dict[str, Any]:
-    """A run as the API tells it; times in milliseconds UTC."""
-    phase = "finished" if found.is_finished else ("planning" if found.status == "planning" else "applying")
-    outcome = str(found.status) if found.is_finished or found.status == "lost" else None
-    return {
-        "id": found.id,
-        "url": public_url(f"/runs/{found.id}"),
-        "engine": found.engine,
-        "engineVersion": found.engine_version,
-        "command": found.command,
-        "actor": found.actor,
-        "commit": found.commit,
-        "jobUrl": found.job_url,
-        "stackId": found.stack_id,
-        "stackName": found.stack_name,
-        "status": str(found.status),
-        "phase": phase,
-        "outcome": outcome,
-        "liveness": str(found.status) if found.status in ("quiet", "lost") else "live",
-        "reason": found.reason_text,
-        "planned": found.planned if found.total_known else None,
-        "running": found.running,
-        "completed": found.completed,
-        "failed": found.failed,
-        "interrupted": found.interrupted,
-        "error": found.error_summary or None,
-        "startedAt": found.started_at,
-        "endedAt": found.ended_at,
-        "lastWordAt": found.last_word_at,
-        "revision": found.revision,
-    }
-
-
-def run_view_as_json(view: RunView) -> dict[str, Any]:
-    """A run with its steps and faults."""
-    return run_as_json(view.run) | {
-        "steps": [
-            {
-                "address": step.address,
-                "action": step.action,
-                "replacing": step.replacing,
-                "state": "not_started" if step.state_text == "Not started" else str(step.state),
-                "provisionId": step.resource_id,
-                "error": step.fault.summary if step.fault else None,
-                "errorDetail": step.fault.detail if step.fault else None,
-                "waitsFor": step.waits_for or None,
-                "startedAt": step.started_at,
-                "endedAt": step.ended_at,
-            }
-            for step in view.steps
-        ],
-        "faults": [{"summary": one.summary, "detail": one.detail, "where": one.where} for one in view.faults],
-        "missing": [list(one) for one in view.missing],
-    }
 
 
 def _tagged(body: dict[str, Any], revision: int) -> Response:

@@ -119,7 +119,7 @@ def _run_shown(found: RunView) -> dict[str, object]:
     return {
         "view": found,
         "run": run,
-        "groups": _groups(found, all_of),
+        "groups": step_groups(found, all_of),
         "may_close": found.can_close and place is not None and place.may("provisioning:full"),
         "now": now_ms(),
         "poll_url": _url(f"/fragments/runs/{run.id}", query),
@@ -127,8 +127,8 @@ def _run_shown(found: RunView) -> dict[str, object]:
     }
 
 
-def _groups(found: RunView, all_of: str) -> list[StepGroup]:
-    """The steps by state, as the core has ordered them."""
+def step_groups(found: RunView, all_of: str = "") -> list[StepGroup]:
+    """The steps by state, as the core has ordered them; of the state `all_of` all of them are listed."""
     groups = []
     for state, steps in groupby(found.steps, key=lambda step: step.state):
         several = list(steps)
