@@ -48,7 +48,7 @@ def _placeholder(field: Any, mark: str) -> str:
 
 
 @cache
-def _insert_sql(model: type[BaseModel], mark: str) -> str:
+def _insert_sql(model: Any, mark: str) -> str:
     fields = model._meta.sorted_fields
     columns = ", ".join(f'"{field.column_name}"' for field in fields)
     values = ", ".join(_placeholder(field, mark) for field in fields)
@@ -56,7 +56,7 @@ def _insert_sql(model: type[BaseModel], mark: str) -> str:
 
 
 @cache
-def _update_sql(model: type[BaseModel], names: tuple[str, ...], mark: str) -> str:
+def _update_sql(model: Any, names: tuple[str, ...], mark: str) -> str:
     fields = [model._meta.fields[name] for name in names]
     columns = ", ".join(f'"{field.column_name}" = {_placeholder(field, mark)}' for field in fields)
     return f'UPDATE "{model._meta.table_name}" SET {columns} WHERE "id" = {mark}'

@@ -26,14 +26,15 @@ PARENTS = {CDN: SITE, BUCKET: SITE, DISTRIBUTION: CDN, RECORD: SITE}
 class Deploy:
     """The lines of one `sst deploy`."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: int = NOW) -> None:
+        self.start = start
         self.lines: list[Change] = []
 
     def say(self, kind: ChangeKind, urn: str, action: str = "create", **facts: str) -> Deploy:
         component = {"component": "yes"} if urn in (SITE, CDN) else {}
         self.lines.append(
             Change(
-                sequence=len(self.lines), kind=kind, occurred_at=NOW + len(self.lines) * 1000, address=urn,
+                sequence=len(self.lines), kind=kind, occurred_at=self.start + len(self.lines) * 1000, address=urn,
                 tool_type=type_in(urn), action=action, parent=PARENTS.get(urn, ""), facts=component | facts,
             )
         )  # fmt: skip
@@ -90,7 +91,7 @@ def test_a_child_that_fails_fails_the_component(cast: Cast) -> None:
 @pytest.mark.parametrize("cut", [0, 1, 3])
 def test_on_destroy_children_come_before_their_component(cast: Cast, cut: int) -> None:
     deploy(cast, Deploy().steps(SITE, CDN, BUCKET, DISTRIBUTION).lines, end="0")
-    lines = Deploy().steps(DISTRIBUTION, BUCKET, action="delete").steps(CDN, SITE, action="delete").lines
+    lines = Deploy(NOW + 600_000).steps(DISTRIBUTION, BUCKET, action="delete").steps(CDN, SITE, action="delete").lines
     for part in (lines[:cut], lines[cut:]):
         if part:
             deploy(cast, part, key="remove")
@@ -101,7 +102,7 @@ def test_on_destroy_children_come_before_their_component(cast: Cast, cut: int) -
 
 def test_a_child_of_an_unchanged_component_counts_for_its_card(cast: Cast) -> None:
     deploy(cast, Deploy().steps(SITE, BUCKET).lines, end="0")
-    again = Deploy().say(ChangeKind.RESOURCE, SITE, "noop").steps(BUCKET, action="update")
+    again = Deploy(NOW + 600_000).say(ChangeKind.RESOURCE, SITE, "noop").steps(BUCKET, action="update")
     deploy(cast, again.lines, key="again", end="0")
     assert cards() == {SITE}
     assert (resource_at(SITE).operation, resource_at(SITE).card_status) == ("update", "success")
