@@ -36,6 +36,7 @@ from views.feeds import feeds
 from views.generic_runs import generic_runs
 from views.imports import imports
 from views.ingest import ingest
+from views.logs import logs
 from views.presentation import register_presentation
 from views.rate_limit import register_limiter
 from views.resources import resources
@@ -51,7 +52,7 @@ from views.system import system
 # Every blueprint of the app; views.access.RULES says for each endpoint who may call it.
 BLUEPRINTS = (
     auth, account, settings_pages, system, dashboard, cards, runs, stacks, resources, shares, shared, badges, embeds,
-    embed_script, feeds, imports, stack_settings, api, generic_runs, ingest,
+    embed_script, feeds, imports, stack_settings, logs, api, generic_runs, ingest,
 )  # fmt: skip
 
 CONTENT_SECURITY_POLICY = (

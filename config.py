@@ -55,6 +55,12 @@ class Settings:
     )
     poll_active_ms: int = _setting(2_000, "Milliseconds between polls while something moves.")
     poll_settled_ms: int = _setting(30_000, "Milliseconds between polls where nothing moves.")
+    keep_apply_logs_days: int = _setting(
+        365, "Days after its end that the log of a run that changed something is kept; 0: for ever."
+    )
+    keep_plan_logs_days: int = _setting(
+        30, "Days after its end that the log of a run that only planned is kept; 0: for ever."
+    )
     session_days: int = _setting(30, "Days after which a signed-in browser must sign in again.")
     log_level: str = _setting("INFO", "Least level of log lines: DEBUG, INFO, WARNING or ERROR.")
 

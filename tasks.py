@@ -18,9 +18,11 @@ from peewee import PostgresqlDatabase
 
 from config import Settings
 from models import database
-from provisioning import liveness
+from provisioning import liveness, retention
 
 log = logging.getLogger("slipway.worker")
+
+_REMOVE_OLD_LOGS_EVERY_S = 3_600
 
 QUEUE_FILE = "queue.sqlite3"
 
@@ -55,7 +57,24 @@ def make_queue(settings: Settings) -> Huey:
         if changed:
             log.info("%d runs fell silent or spoke again", changed)
 
+    # Many runs may have grown old at once; nobody waits for it.
+    @queue.task(expires=timedelta(hours=1))
+    def remove_old_logs() -> None:
+        """Remove the logs that are older than the settings keep them."""
+        try:
+            removed = retention.remove_old_logs(
+                time.time_ns() // 1_000_000,
+                keep_apply_days=settings.keep_apply_logs_days,
+                keep_plan_days=settings.keep_plan_logs_days,
+            )
+        except Exception:
+            database.close()
+            raise
+        if removed:
+            log.info("The logs of %d runs were old and are removed", removed)
+
     queue.watch = watch
+    queue.remove_old_logs = remove_old_logs
     return queue
 
 
@@ -69,7 +88,7 @@ def run_worker(settings: Settings) -> None:
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
             self.interval = min(1.0, settings.watch_every_ms / 1000)
-            self._next_watch = time.monotonic()
+            self._next_watch = self._next_removal = time.monotonic()
 
         def loop(self, now: Any = None) -> None:
             """Put in what is due, then sleep."""
@@ -77,6 +96,12 @@ def run_worker(settings: Settings) -> None:
                 self._next_watch = time.monotonic() + settings.watch_every_ms / 1000
                 try:
                     queue.watch()
+                except Exception:
+                    log.exception("The queue of background work cannot be reached")
+            if time.monotonic() >= self._next_removal:
+                self._next_removal = time.monotonic() + _REMOVE_OLD_LOGS_EVERY_S
+                try:
+                    queue.remove_old_logs()
                 except Exception:
                     log.exception("The queue of background work cannot be reached")
             super().loop(now)

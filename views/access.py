@@ -115,6 +115,8 @@ RULES: dict[str, Rule] = {
     "stacks.stack": OF_OBJECT,
     "stacks.index_changes": POLL,
     "stacks.stack_changes": POLL,
+    "logs.page": OF_OBJECT,
+    "logs.as_json": token("read"),
     "stack_settings.page": OF_OBJECT,
     "stack_settings.change": token("full"),
     "imports.page": in_organization("provisioning:full"),

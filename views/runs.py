@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from config import Settings
 from provisioning import liveness, run_queries
 from provisioning.audit import Actor
+from provisioning.logs import log_of
 from provisioning.polls import dashboard_unchanged, run_unchanged
 from provisioning.run_queries import RunsPage
 from provisioning.states import StepState
@@ -120,6 +121,7 @@ def _run_shown(found: RunView) -> dict[str, object]:
         "view": found,
         "run": run,
         "groups": step_groups(found, all_of),
+        "log": log_of(run.id, run.engine),
         "may_close": found.can_close and place is not None and place.may("provisioning:full"),
         "now": now_ms(),
         "poll_url": _url(f"/fragments/runs/{run.id}", query),
