@@ -30,6 +30,7 @@ async () => {
       .map(one => one.name === 'class'
         ? `class="${one.value.split(' ').filter(name => name && !name.startsWith('htmx-')).join(' ')}"`
         : `${one.name}="${one.value}"`)
+      .filter(one => one !== 'class=""')
       .sort();
     to.push(' '.repeat(depth) + `<${node.localName} ${attributes.join(' ')}>`);
     if (!ticks) for (const child of node.childNodes) write(child, to, depth + 1);
