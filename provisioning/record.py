@@ -246,7 +246,7 @@ class _Recording:
         for key in sorted(fold.touched, key=lambda key: fold.steps[key].position):
             step = fold.steps[key]
             row = self.rows.get(key)
-            values = _step_values(step) | {"resource": self.resources.id_of_step(fold, step)}
+            values = _step_values(step) | {"resource": self.resources.id_of_step(step)}
             if row is None:
                 new.append(Step(id=f"stp_{ulid(self.now)}", run=run, **values))
                 continue

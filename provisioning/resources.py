@@ -6,13 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from ingest.change import Change, ChangeKind
-from ingest.pulumi import first_type_in, type_in
+from ingest.pulumi import type_in
 from ingest.resource_types import Classified, classify, resource_name
 from models import Database, Domain, Event, Resource, Run, Server, Stack, Step, WebService
 from models.base import BaseModel
 from models.writes import insert_rows, update_row
 from provisioning.cards import refresh_card
 from provisioning.claims import Claim, claim
+from provisioning.components import CardGroups, step_keys
 from provisioning.fold import RunFold, StepRecord
 from provisioning.states import ProvisioningState, RunPhase, StepState
 from provisioning.status_counts import add_counts
@@ -74,8 +75,6 @@ class ResourceWriter:
         self.now = now
         self.by_address: dict[str, Resource | None] = {}
         self.kinds: dict[str, str] = {}
-        self.groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        self.grouped: dict[tuple[str, str], str] = {}
         self.said: dict[str, ProvisioningState | None] = {}
         self.status_before: dict[str, str | None] = {}
         self.new: set[str] = set()
@@ -86,8 +85,7 @@ class ResourceWriter:
     def begin(self, fold: RunFold, changes: Sequence[Change], *, replayed: bool) -> None:
         """Load the resources that these changes, and the steps of the fold, speak of."""
         self.replayed = replayed
-        for key, step in fold.steps.items():
-            self._group(fold, key, step)
+        self.groups = CardGroups(fold, self._classified)
         types = {change.address: change.tool_type for change in changes if change.address and change.tool_type}
         types |= {step.address: step.tool_type for step in fold.steps.values()}
         types |= {address: tool_type for address, (tool_type, _) in fold.memory.get("components", {}).items()}
@@ -128,53 +126,8 @@ class ResourceWriter:
         """The former address of each address that the run moves."""
         return {new: old for old, new in fold.memory.get("moves", [])}
 
-    # Which card a step belongs to.
-
-    def card_of(self, fold: RunFold, step: StepRecord) -> str:
-        """The address of the card that a step counts for: its own, or its top-level component's where that has a card.
-
-        Domains keep a card of their own inside a component: people look for the name that does not resolve yet.
-        """
-        if not step.parent or self._classified(step.tool_type, step.address).kind == "domain":
-            return step.address
-        top_address, top_type, parent = step.address, step.tool_type, step.parent
-        seen = {step.address}
-        while parent and parent not in seen:
-            seen.add(parent)
-            found = self._type_and_parent(fold, parent)
-            if found is None:
-                # A parent that nothing was said of yet: no card of the child's own, where its component will have one.
-                return "" if self._classified(first_type_in(parent), parent).kind is not None else step.address
-            top_address, (top_type, parent) = parent, found
-        is_carded = self._classified(top_type, top_address).kind is not None
-        return top_address if is_carded else step.address
-
-    def _type_and_parent(self, fold: RunFold, address: str) -> tuple[str, str] | None:
-        """Of a step of this run, or of a component that stays as it is."""
-        for key in self._keys(fold, address):
-            return fold.steps[key].tool_type, fold.steps[key].parent
-        component = fold.memory.get("components", {}).get(address)
-        if component:
-            return component[0], component[1]
-        # What stands directly under the stack has one type in its URN: on destroy, children come before their parents.
-        return (type_in(address), "") if type_in(address) and type_in(address) == first_type_in(address) else None
-
-    @staticmethod
-    def _keys(fold: RunFold, address: str) -> list[tuple[str, str]]:
-        return [key for action in ("create", "update", "delete") if (key := (address, action)) in fold.steps]
-
-    def _group(self, fold: RunFold, key: tuple[str, str], step: StepRecord) -> str:
-        card = self.card_of(fold, step)
-        if self.grouped.get(key) != card:
-            # Its component may have become known since.
-            if key in self.grouped:
-                self.groups[self.grouped[key]].remove(key)
-            self.grouped[key] = card
-            self.groups[card].append(key)
-        return card
-
-    def _claim(self, fold: RunFold, card: str, *, finished: bool) -> Claim:
-        return claim([fold.steps[key] for key in self.groups[card]], finished=finished)
+    def _claim(self, card: str, *, finished: bool) -> Claim:
+        return claim(self.groups.records(card), finished=finished)
 
     # Following the changes one by one.
 
@@ -182,7 +135,7 @@ class ResourceWriter:
         """After the fold took a change: the resource's (state before, state after) for the history."""
         if not change.address:
             return None, None
-        keys = self._keys(fold, change.address)
+        keys = step_keys(fold, change.address)
         if not keys:
             row = self._row(change.address, change.previous_address)
             if row is None:
@@ -191,13 +144,13 @@ class ResourceWriter:
             state = self.said.get(row.address, self._state_at_first(row, event))
             return state, state
         for key in keys:
-            card = self._group(fold, key, fold.steps[key])
+            card = self.groups.place(key)
         row = self._resource(fold, card)
         if row is None:
             return None, None
         self._take_facts(row, change)
         before = self.said.get(card, self._state_at_first(row, event))
-        now = self._claim(fold, card, finished=False)
+        now = self._claim(card, finished=False)
         # A word older than the one that the state comes from changes nothing.
         after = now.state if now.at is not None and is_before(row, now.at, self.run) else before
         self.said[card] = after
@@ -222,8 +175,7 @@ class ResourceWriter:
             return row
         if card in self.by_address or not card:
             return None
-        own = self._type_and_parent(fold, card)
-        tool_type = own[0] if own is not None else fold.steps[self.groups[card][0]].tool_type
+        tool_type = self.groups.type_of(card)
         classified = self._classified(tool_type, card)
         if classified.kind is None:
             self.by_address[card] = None
@@ -263,15 +215,15 @@ class ResourceWriter:
                 _set(row, column, value)
                 self.changed.add(row.id)
 
-    def id_of_step(self, fold: RunFold, step: StepRecord) -> str | None:
+    def id_of_step(self, step: StepRecord) -> str | None:
         """The public id of the card that a step counts for."""
-        row = self.by_address.get(self.card_of(fold, step))
+        row = self.by_address.get(self.groups.card_of(step))
         return row.id if row is not None else None
 
     def id_at(self, fold: RunFold, address: str) -> str | None:
         """The public id of the card that what is said of an address belongs to, once all is known."""
-        for key in self._keys(fold, address):
-            return self.id_of_step(fold, fold.steps[key])
+        for key in step_keys(fold, address):
+            return self.id_of_step(fold.steps[key])
         row = self.by_address.get(address)
         return row.id if row is not None else None
 
@@ -281,17 +233,16 @@ class ResourceWriter:
         """Write what the run now says about every resource it touched; `all_cards`: about each of the run's."""
         self._rename(fold)
         rows: dict[str, Resource] = {}
-        for key, step in fold.steps.items():
-            self._group(fold, key, step)
-        cards = {self._group(fold, key, fold.steps[key]) for key in fold.touched}
+        self.groups.place_all()
+        cards = {self.groups.place(key) for key in fold.touched}
         if all_cards:
-            cards.update(self.groups)
+            cards.update(self.groups.steps_of)
         for card in sorted(cards):
-            row = self._resource(fold, card) if self.groups[card] else None
+            row = self._resource(fold, card) if self.groups.steps_of[card] else None
             if row is None:
                 continue
             rows[row.id] = row
-            self._apply(row, self._claim(fold, card, finished=finished))
+            self._apply(row, self._claim(card, finished=finished))
         for row in self.by_address.values():
             if row is not None and row.id in self.changed and row.id not in self.new:
                 rows[row.id] = row
