@@ -18,6 +18,7 @@ from views.clock import now_ms
 
 imports = Blueprint("imports", __name__)
 
+_MOST_TOLD = 800
 _MOST_UNPACKED = 16
 """How many times the largest request a state may hold after unpacking."""
 
@@ -54,7 +55,7 @@ def page() -> ResponseReturnValue:
         form.files.errors = ["Choose at least one file."]
     if form.errors:
         return _page(form, 422)
-    stack_id = ""
+    stack_id, told = "", list[str]()
     for one in given:
         try:
             done = _take(one, stack, tool)
@@ -64,12 +65,23 @@ def page() -> ResponseReturnValue:
             form.files.errors = [*form.files.errors, f"{one.filename}: {error}"]
         else:
             stack_id = done.stack_id
-            flash(f"{one.filename}: {done.text}".rstrip(".") + ".")
-            for name, remark in done.remarks[:20]:
-                flash(f"{name}: {remark}")
+            told += [f"{one.filename}: {done.text}".rstrip(".") + "."]
+            told += [f"{name}: {remark}" for name, remark in done.remarks]
+    _tell(told)
     if form.errors:
         return _page(form, 422)
     return redirect(f"/stacks/{stack_id}", 303)
+
+
+def _tell(lines: list[str]) -> None:
+    """Show the lines on the next page. They travel in the session's cookie, of which browsers keep 4 KB at most."""
+    room = _MOST_TOLD
+    for place, line in enumerate(lines):
+        if len(line) > room:
+            flash(f"And {len(lines) - place} more lines; the cards say the same.")
+            return
+        flash(line)
+        room -= len(line)
 
 
 def _take(given: FileStorage, stack: str, tool: str) -> Imported:

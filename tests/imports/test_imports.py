@@ -62,6 +62,13 @@ class TestATerraformState:
         assert (revision(cast), row.revision, Stack.get().revision) == (1, 1, 1)
         assert AuditEntry.select().where(AuditEntry.action == "state.imported").count() == 1
 
+    def test_is_not_said_to_be_provisioned_when_it_was_imported(self, client: FlaskClient, cast: Cast) -> None:
+        take(cast, terraform("web"))
+        sign_in(client, cast.viewer)
+        page = client.get(f"/p/{Server.get().id}").text
+        assert "Known since" in page and "<dt>Provisioned</dt>" not in page
+        assert "Imported from the tool" in client.get(f"/p/{Server.get().id}/history").text
+
     def test_repeated_changes_nothing(self, cast: Cast) -> None:
         take(cast, terraform("web", "api"))
         before = everything()
@@ -209,6 +216,14 @@ class TestTheUpload:
         assert answer.status_code == 422
         for field in ("tool", "stack", "files"):
             assert f'id="{field}-fault"' in answer.text
+
+    def test_keeps_the_session_whatever_there_is_to_tell(self, client: FlaskClient, cast: Cast) -> None:
+        sign_in(client, cast.operator)
+        answer = self.send(client, ("a", terraform(*(f"web{n}" for n in range(300)), status="tainted")))
+        assert max(len(value) for value in answer.headers.getlist("Set-Cookie")) < 4_000
+        page = client.get(answer.headers["Location"]).text
+        assert "a: 300 new." in page
+        assert "more lines; the cards say the same." in page
 
     def test_refuses_a_bomb(self, client: FlaskClient, cast: Cast) -> None:
         sign_in(client, cast.operator)
