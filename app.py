@@ -37,6 +37,7 @@ from views.generic_runs import generic_runs
 from views.imports import imports
 from views.ingest import ingest
 from views.logs import logs
+from views.openapi import openapi
 from views.presentation import register_presentation
 from views.rate_limit import register_limiter
 from views.resources import resources
@@ -52,7 +53,7 @@ from views.system import system
 # Every blueprint of the app; views.access.RULES says for each endpoint who may call it.
 BLUEPRINTS = (
     auth, account, settings_pages, system, dashboard, cards, runs, stacks, resources, shares, shared, badges, embeds,
-    embed_script, feeds, imports, stack_settings, logs, api, generic_runs, ingest,
+    embed_script, feeds, imports, stack_settings, logs, openapi, api, generic_runs, ingest,
 )  # fmt: skip
 
 CONTENT_SECURITY_POLICY = (

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ingest.resource_types import display_type, resource_name
-
 from models import Run, Stack, Step, database
 from provisioning import line_ranges
 from provisioning.card_rows import RUN_SELECT, TABLE_NAMES, part, past_durations, rows_of, run_brief, usual_range
@@ -120,7 +119,7 @@ def list_stacks(reader: Reader, organization_id: str | None = None) -> list[Stac
         .order_by(Stack.last_run_at.desc(nulls="last"), Stack.id.desc())
         .limit(200)
     )
-    return _stack_briefs(stacks)
+    return stack_briefs(stacks)
 
 
 def get_stack(reader: Reader, stack_id: str) -> StackView:
@@ -136,7 +135,7 @@ def get_stack(reader: Reader, stack_id: str) -> StackView:
     runs = _runs(
         f"WHERE n.stack_id = {mark} ORDER BY n.started_at DESC, n.id DESC LIMIT {mark}", [stack_id, _LAST_RUNS]
     )
-    brief = _stack_briefs([stack])[0]
+    brief = stack_briefs([stack])[0]
     shown = cards[:_MOST_CARDS]
     return StackView(
         stack=brief, resources=shown, resources_left_out=sum(brief.resources.values()) - len(shown), runs=runs
@@ -224,7 +223,8 @@ def _usual_of_runs(run: RunBrief) -> tuple[int, int] | None:
     return usual_range([row[0] for row in rows])
 
 
-def _stack_briefs(stacks: list[Stack]) -> list[StackBrief]:
+def stack_briefs(stacks: list[Stack]) -> list[StackBrief]:
+    """Stacks as lists tell them: what their resources and their latest run come to."""
     if not stacks:
         return []
     mark = database.param

@@ -82,7 +82,8 @@ transform-origin:center}}@keyframes t{to{transform:rotate(1turn)}}`;
       clearTimeout(this.#timer);
     }
     attributeChangedCallback(_, before, after) {
-      if (this.isConnected && before !== after) this.#start();
+      // While the element is made, this comes before it is connected.
+      if (this.#parts && this.isConnected && before !== after) this.#start();
     }
     #seen = () => {
       if (!document.hidden && !this.#over) this.#ask(this.#run);

@@ -20,7 +20,7 @@ from views.errors import problem
 from views.glances import Glance, glance_of
 from views.links import public_url
 from views.polling import interval
-from views.shared_answers import add_headers, dress, open_link, revision_asked, unchanged
+from views.shared_answers import add_headers, allow_preflight, dress, open_link, revision_asked, unchanged
 
 embeds = Blueprint("embeds", __name__)
 dress(embeds)
@@ -71,13 +71,14 @@ def allow_frames(answer: Response) -> Response:
 @embeds.route("/embed/<token>/fragment", methods=["GET", "OPTIONS"], provide_automatic_options=False)
 def fragment(token: str) -> Response | str:
     """The bare card, for pages that have htmx themselves; it asks for itself. With `rev`, the answer to that."""
-    link = open_link(token, "fragment")
     if request.method == "OPTIONS":
+        allow_preflight(token)
         answer = Response(status=204)
         answer.headers["Access-Control-Allow-Methods"] = "GET"
         answer.headers["Access-Control-Allow-Headers"] = _HTMX_HEADERS
         answer.headers["Access-Control-Max-Age"] = "600"
         return answer
+    link = open_link(token, "fragment")
     if revision_asked() == link.revision:
         return unchanged()
     _, glance = _read(link)

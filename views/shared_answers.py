@@ -58,6 +58,16 @@ def open_link(token: str, form: Form) -> FoundLink:
     return found
 
 
+def allow_preflight(token: str) -> None:
+    """Let a browser ask whether it may ask. For an ended link too: its page is to hear that it has ended."""
+    mark_checked()
+    found = find_link(token)
+    if found is None:
+        abort(_unknown("text"))
+    g.share_link = found
+    _refuse_foreign(found)
+
+
 def revision_asked() -> int:
     """The revision that a poll knows; -1 without one."""
     text = request.args.get("rev", "")
