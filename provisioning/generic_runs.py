@@ -27,6 +27,7 @@ from provisioning.inputs import (
     Moment,
     Name,
     Text,
+    WebAddress,
     Word,
     fault,
     read,
@@ -66,7 +67,7 @@ class NewRun(Input):
     command: Line = ""
     actor: Line = ""
     commit: Line = ""
-    job_url: Annotated[str, StringConstraints(max_length=2_000, pattern=r"^(https?://\S+)?$")] = ""
+    job_url: WebAddress = ""
     sent_at: Annotated[Moment | None, OPEN] = None
     """The program's clock now: where it differs from ours, the times of its events are put right by it."""
 

@@ -10,7 +10,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -73,6 +81,7 @@ Text = Annotated[str, _text(MOST_DETAIL)]
 Message = Annotated[str, _line(MOST_MESSAGE)]
 Name = Annotated[str, _line(200), Field(min_length=1)]
 Address = Annotated[str, _line(4_000), Field(min_length=1), AfterValidator(_short_enough)]
+WebAddress = Annotated[str, _line(2_000), StringConstraints(pattern=r"^(https?://\S+)?$")]
 Moment = Annotated[int, Field(ge=0, le=_LAST_MS)]
 """Milliseconds UTC."""
 
