@@ -3148,7 +3148,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     if given.action == "cloudformation":
         return report_cloudformation(given, settings, environ)
     if given.action == "flush":
-        return flush(settings, environ)
+        # Only the flag renames: SLIPWAY_STACK is this job's stack, and the spool may hold the runs of others.
+        return flush(replace(settings, stack=given.stack or ""), environ)
     if given.action == "wait":
         return wait(given.url, settings, given.timeout)
     return badge(given.target, given.out, given.style, given.label, settings)

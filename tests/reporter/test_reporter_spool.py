@@ -92,6 +92,15 @@ def test_flush_keeps_what_is_refused_and_tells_why(away: Home, slipway: Slipway)
     assert [request.query["seq"] for request in slipway.requests[before:] if request.body] == ["200", "400"]
 
 
+def test_flush_sends_each_run_under_its_own_stack(away: Home, slipway: Slipway) -> None:
+    away.run("terraform", "--drain-seconds", "0", stdin=b"\n".join(terraform_lines(3)))
+    come_back(away, slipway)
+    # The next job, of another stack, sends what this one left.
+    away.environ["SLIPWAY_STACK"] = "staging"
+    assert away.run("flush").code == 0
+    assert {request.query["stack"] for request in slipway.batches()} == {"prod"}
+
+
 def test_flush_leaves_a_run_alone_that_still_goes_on(away: Home, slipway: Slipway) -> None:
     process = away.start("terraform")
     try:
