@@ -14,6 +14,7 @@ from ingest.found import FoundResource, FoundState
 from ingest.resource_types import classify, resource_name
 from models import Event, Resource, Stack, database
 from models.base import ulid
+from models.writes import insert_rows, update_row
 from provisioning.audit import Actor, write_deed
 from provisioning.cards import refresh_card
 from provisioning.errors import Refused
@@ -333,11 +334,21 @@ class _Import:
             lost = row.liveness == Liveness.LOST and row.planned_run is not None
             refresh_card(row, run_lost=lost)
             row.revision, row.updated_at = revision, self.now
-            row.save(force_insert=row.id in self.new)
-        Event.bulk_create(self.events, batch_size=50)
+            if row.id not in self.new:
+                update_row(row)
+        for kind_rows in self._new_rows():
+            insert_rows(kind_rows)
+        insert_rows(self.events)
         after = Counter(row.card_status for row in self.rows.values() if row.section is not None)
         add_counts(self.stack.organization_id, self.before, after)
         self.stack.revision = revision
+
+    def _new_rows(self) -> list[list[Resource]]:
+        """What is to be inserted, table by table."""
+        by_table: dict[type[Resource], list[Resource]] = defaultdict(list)
+        for row_id in self.new:
+            by_table[type(self.rows[row_id])].append(self.rows[row_id])
+        return list(by_table.values())
 
 
 def _said(head: FoundResource, members: Sequence[FoundResource]) -> _Said:

@@ -6,8 +6,12 @@ through (see docs/state.md), a line of at most 1,000 characters, and of one run 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import Any
 
 from peewee import SQL
 
@@ -93,15 +97,21 @@ def log_of(run_id: str, engine: str, *, q: str = "", before: int | None = None, 
 
 def _holds(q: str) -> object:
     """Whether a line's words, address or error hold the text, whatever the case."""
-    text = q.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    # In the stored JSON, quotes and backslashes stand escaped.
-    in_json = text.replace("\\", "\\\\").replace('"', '\\"')
     mark = database.param
+    found: list[Any] = []
 
-    def like(column: str, pattern: str) -> SQL:
-        return SQL(f"LOWER(CAST({column} AS TEXT)) LIKE {mark} ESCAPE '!'", [f"%{pattern}%"])
+    def look_in(column: str, text: str) -> None:
+        pattern = text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+        found.append(SQL(f"LOWER(CAST({column} AS TEXT)) LIKE {mark} ESCAPE '!'", [f"%{pattern}%"]))
 
-    return like('"t1"."message"', text) | like('"t1"."address"', text) | like('"t1"."diagnostic"', in_json)
+    # LOWER knows the letters of ASCII alone in SQLite, and in PostgreSQL where its locale is C.
+    for lowered in sorted({q.lower(), "".join(one.lower() if one.isascii() else one for one in q)}):
+        look_in('"t1"."message"', lowered)
+        look_in('"t1"."address"', lowered)
+        # In stored JSON, quotes and backslashes stand escaped; in SQLite's all but ASCII, too.
+        for text in sorted({json.dumps(lowered)[1:-1], json.dumps(lowered, ensure_ascii=False)[1:-1]}):
+            look_in('"t1"."diagnostic"', text)
+    return reduce(or_, found)
 
 
 def _steps_at(run_id: str, addresses: Iterable[str]) -> dict[str, list[tuple[str, str, str]]]:

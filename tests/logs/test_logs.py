@@ -62,6 +62,7 @@ class TestTheLog:
             ("aws_db_instance", [1, 3, 6, 7]),
             ("quota of 3", [7]),
             ('"orders"', [7]),
+            ("no Ünit", [7]),
             ("100%", [8]),
             ("100_", []),
             ("done_ish!", [8]),
