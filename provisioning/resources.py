@@ -292,6 +292,7 @@ class ResourceWriter:
             self._forget_plan(row, ended=said.at is None)
         if row.claim_run is None and row.planned_run is None and said.at is None and not row.provisioning_state:
             _set(row, "reason", "not_started")
+            _set(row, "run_id", row.run_id or run_id)
         if said.at is None or not is_before(row, said.at, self.run):
             return
         summary, detail = "", ""

@@ -54,7 +54,7 @@ def _no_settings_of_the_machine() -> None:
 
 @pytest.fixture
 def now() -> int:
-    """A fixed time, in milliseconds: 2026-11-24 12:00:00 UTC."""
+    """A fixed time, in milliseconds: 2026-11-25 12:00:00 UTC."""
     return NOW
 
 

@@ -13,7 +13,7 @@ from provisioning.permissions import PRESETS
 
 PASSWORD = "correct horse battery staple"
 
-# 2026-11-24 12:00:00 UTC, the time of every test that takes one.
+# 2026-11-25 12:00:00 UTC, the time of every test that takes one.
 NOW = 1_795_608_000_000
 
 
