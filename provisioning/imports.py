@@ -226,6 +226,9 @@ class _Import:
             else:
                 self.done.kept += 1
             self._forget_unchanged(row)
+            if not newer_known and row.claim_at != self.made_at:
+                # Nothing that is shown changes; but what was said before the state was written is older from now on.
+                type(row).update(claim_at=self.made_at).where(type(row).id == row.id).execute()
             return
         before = row.provisioning_state
         self._set(row, said, head)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import permutations
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from ingest.change import Change, ChangeKind
 from ingest.state import read_state
 from models import AuditEntry, Domain, Event, Organization, Server, Stack, Step, WebService
 from models import Database as DatabaseRow
@@ -18,11 +21,12 @@ from provisioning.audit import Actor
 from provisioning.errors import Refused
 from provisioning.imports import Imported, import_state
 from provisioning.manual import change_resource
+from provisioning.record import record
 from provisioning.resources import TABLES
 from provisioning.status_counts import counted_from_rows, status_counts
 from tests.harness.cast import NOW, Cast, sign_in
 from tests.imports.states import SITE, checkpoint, entry, sst, terraform
-from tests.provisioning.story import Story, resource_at, tell
+from tests.provisioning.story import Story, batch, resource_at, tell
 
 ADA = Actor("Ada")
 DB = "urn:pulumi:prod::shop::aws:rds/instance:Instance::orders"
@@ -167,6 +171,26 @@ class TestAPulumiState:
         assert (taken.changed, DatabaseRow.get().provisioning_state) == (1, "provisioned")
         older = take(cast, checkpoint(entry(DB), time="2026-04-11T10:20:00Z"), tool="pulumi")
         assert "before" in older.text
+
+    def test_counts_from_when_it_was_written_whatever_came_first(self, cast: Cast) -> None:
+        ends = set()
+        written = at("2026-04-11T10:00:00")
+        for place, order in enumerate(permutations(("import", "earlier", "between"))):
+            stack = f"stack-{place}"
+            for one in order:
+                if one == "import":
+                    take(cast, checkpoint(entry(DB), time="2026-04-11T10:00:00Z"), tool="pulumi", stack=stack)
+                    continue
+                start = written - (60_000 if one == "earlier" else 30_000)
+                kind = ChangeKind.DONE if one == "earlier" else ChangeKind.FAILED
+                said = Change(
+                    sequence=0, kind=kind, occurred_at=start, address=DB, tool_type=DB.split("::")[2], action="create"
+                )
+                lines = batch(cast.organization.id, [said], key=f"{one}-{place}", stack=stack)
+                record(replace(lines, engine="pulumi"), NOW)
+            row = DatabaseRow.get(DatabaseRow.stack == Stack.get(Stack.name == stack))
+            ends.add((row.provisioning_state, row.error_summary, row.claim_at))
+        assert ends == {("provisioned", "", written)}
 
     def test_of_another_project_is_refused(self, cast: Cast) -> None:
         take(cast, checkpoint(entry(DB)), tool="pulumi")
