@@ -140,7 +140,7 @@ def oembed() -> Response:
     if link.allowed_origins:
         width, height = _most("maxwidth", _FRAME_WIDTH), _most("maxheight", _FRAME_HEIGHT)
         html = (
-            f'<iframe src="{escape(public_url(f"/embed/{token}"))}" width="{width}" height="{height}" '
+            f'<iframe src="{escape(public_url(f"/embed/{token}"))}" width="{width}" height="{height}" frameborder="0" '
             f'title="{escape(glance.name)}" loading="lazy" referrerpolicy="no-referrer"></iframe>'
         )
         body |= {"type": "rich", "html": html, "width": width, "height": height}
