@@ -103,6 +103,7 @@ def subjects_of(url: str, visitors: list[Visitor], many: int) -> list[Subject]:
     fifty, few, large = visitors
     card = fifty.polled_by(f"/p/{fifty.filled.card_id}", "/cards/")
     dashboard = fifty.polled_by("/", "/fragments/operations")
+    shared = fifty.polled_by(f"/s/{fifty.filled.share_token}", "/s/")
 
     def with_session(visitor: Visitor, more: dict[str, str] | None = None) -> dict[str, str]:
         return {"Cookie": visitor.cookie} | (more or {})
@@ -110,6 +111,7 @@ def subjects_of(url: str, visitors: list[Visitor], many: int) -> list[Subject]:
     return [
         Subject("card poll, unchanged", url + card, with_session(fifty, POLL), 204),
         Subject(f"dashboard poll, {CARDS} cards, unchanged", url + dashboard, with_session(fifty, POLL), 204),
+        Subject("share poll, unchanged", url + shared, POLL, 204),
         Subject("card poll, changed", f"{url}{card.partition('?')[0]}?rev=0", with_session(fifty, POLL), 200),
         Subject(f"dashboard page, {FEW:,} resources", f"{url}/", with_session(few), 200),
         Subject(f"dashboard page, {many:,} resources", f"{url}/", with_session(large), 200),

@@ -12,6 +12,7 @@ from provisioning.accounts import add_person
 from provisioning.audit import COMMAND_LINE
 from provisioning.claims import section
 from provisioning.members import create_organization, preset_role_id
+from provisioning.shares import create_link
 from provisioning.states import CardStatus
 from provisioning.status_counts import add_counts
 
@@ -29,12 +30,14 @@ ROWS_AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Filled:
-    """One organisation, the sign-in of its viewer, and a resource that is done."""
+    """One organisation, the sign-in of its viewer, a resource that is done, and a share link to it."""
 
     name: str
     email: str
     organization_id: str
     card_id: str
+    share_token: str
+    """Of a link to that resource."""
 
 
 def fill_organization(slug: str, resources: int, now: int) -> Filled:
@@ -98,7 +101,15 @@ def fill_organization(slug: str, resources: int, now: int) -> Filled:
                 table.insert_many(batch[start : start + ROWS_AT_ONCE]).execute()
         add_counts(organization.id, Counter(), counts)
         Organization.update(revision=1).where(Organization.id == organization.id).execute()
-    return Filled(name=slug, email=email, organization_id=organization.id, card_id=card_id)
+    link = create_link(
+        organization_id=organization.id,
+        subject=card_id,
+        fields="status",
+        expires_in_s=None,
+        actor=COMMAND_LINE,
+        now=now,
+    )
+    return Filled(name=slug, email=email, organization_id=organization.id, card_id=card_id, share_token=link.token)
 
 
 def _stack_with_run(organization: Organization, number: int, now: int) -> tuple[str, str]:
