@@ -30,6 +30,7 @@ from views.auth import auth, load_signed_in
 from views.badges import badges
 from views.cards import cards
 from views.dashboard import dashboard
+from views.docks import docks
 from views.embeds import embed_script, embeds
 from views.errors import register_error_pages
 from views.feeds import feeds
@@ -53,7 +54,7 @@ from views.system import system
 # Every blueprint of the app; views.access.RULES says for each endpoint who may call it.
 BLUEPRINTS = (
     auth, account, settings_pages, system, dashboard, cards, runs, stacks, resources, shares, shared, badges, embeds,
-    embed_script, feeds, imports, stack_settings, logs, openapi, api, generic_runs, ingest,
+    embed_script, feeds, imports, docks, stack_settings, logs, openapi, api, generic_runs, ingest,
 )  # fmt: skip
 
 CONTENT_SECURITY_POLICY = (
@@ -166,6 +167,8 @@ class DefaultHeaders:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         def start_with_headers(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            # What a view adds to all its answers, polls too.
+            headers.extend(environ.get("slipway.headers", ()))
             present = {name for name, _ in headers}
             headers.extend([one for one in DEFAULT_HEADERS if one[0] not in present])
             if environ["wsgi.url_scheme"] == "https":

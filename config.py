@@ -46,6 +46,10 @@ class Settings:
         900_000, "Milliseconds without a word after which a run is called lost, where its stack has no time-out."
     )
     watch_every_ms: int = _setting(5_000, "Milliseconds between two looks of the worker for quiet and lost runs.")
+    dock_every_ms: int = _setting(60_000, "Milliseconds between two looks at a dock where nothing is under way.")
+    sst_folder: str = _setting(
+        "", "Folder of SST's local home (like ~/.config/sst/state) that docks may read; empty: none."
+    )
     max_line_bytes: int = _setting(
         262_144, "Longest line of tool output that is read; a longer one is reported and left out."
     )

@@ -7,6 +7,7 @@ opened at import: `make_queue` opens it and names the tasks, `run_worker` works 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from huey.contrib.sql_huey import SqlHuey
 from peewee import PostgresqlDatabase
 
 from config import Settings
+from docks.sync import sync_next
 from models import database
 from provisioning import liveness, retention
 
@@ -73,7 +75,25 @@ def make_queue(settings: Settings) -> Huey:
         if removed:
             log.info("The logs of %d runs were old and are removed", removed)
 
+    # Of a worker's two threads one at most waits for providers; the other one keeps the watch.
+    at_docks = threading.Lock()
+
+    @queue.task(expires=timedelta(milliseconds=max(settings.watch_every_ms, 1_000)))
+    def sync_docks() -> None:
+        """Look at all docks that are due. Any number of workers may: each dock is claimed by one."""
+        if not at_docks.acquire(blocking=False):
+            return
+        try:
+            while sync_next(settings):
+                pass
+        except Exception:
+            database.close()
+            raise
+        finally:
+            at_docks.release()
+
     queue.watch = watch
+    queue.sync_docks = sync_docks
     queue.remove_old_logs = remove_old_logs
     return queue
 
@@ -96,6 +116,7 @@ def run_worker(settings: Settings) -> None:
                 self._next_watch = time.monotonic() + settings.watch_every_ms / 1000
                 try:
                     queue.watch()
+                    queue.sync_docks()
                 except Exception:
                     log.exception("The queue of background work cannot be reached")
             if time.monotonic() >= self._next_removal:
