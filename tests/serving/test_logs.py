@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from logs import WRITE_EVERY_S, WrittenLater
+from logs import WRITE_EVERY_S, LineFormatter, WrittenLater, access_record
 from serving import CHECKOUT
 from tests.harness.server import RunningServer
 
@@ -21,7 +21,9 @@ from tests.harness.server import RunningServer
 def written() -> tuple[logging.Logger, io.StringIO]:
     stream = io.StringIO()
     logger = logging.Logger("test")
-    logger.addHandler(WrittenLater(stream))
+    handler = WrittenLater(stream)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(handler)
     return logger, stream
 
 
@@ -74,7 +76,7 @@ def test_the_last_lines_are_not_lost(ending: str) -> None:
         f"logger.addHandler(WrittenLater(sys.stderr)); logger.info('the last one'); {ending}"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True)
-    assert done.stderr == "the last one\n"
+    assert done.stderr.endswith("INFO x the last one\n")
 
 
 def test_a_server_that_is_stopped_writes_its_last_request(start_server: Callable[..., RunningServer]) -> None:
@@ -83,3 +85,13 @@ def test_a_server_that_is_stopped_writes_its_last_request(start_server: Callable
         client.get("/readyz")
     server.stop()
     assert "GET /readyz 200" in server.log
+
+
+def test_a_line_tells_the_time_as_logging_does() -> None:
+    usual = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
+    ours = LineFormatter()
+    for created in (0.0, 1_795_608_000.125, 1_795_608_000.999, 1_795_608_001.5):
+        record = access_record("GET", "/cards/srv_1", 204, 0.26)
+        record.created, record.msecs = created, created % 1 * 1000
+        assert ours.format(record) == usual.format(record)
+        assert ours.format(record).endswith("INFO slipway.access GET /cards/srv_1 204 0.3ms")
