@@ -1,1 +1,1 @@
-"""Provider accounts: one adapter a provider, behind one interface and a registry; no database and no Flask."""
+"""Provider accounts: one adapter a provider, behind one interface and a registry. Adapters know no database; `sync` alone does."""

@@ -26,7 +26,6 @@ _MOST_LINES = 500
 # What was reported by somebody else began at about the same time.
 _SAME_RUN_WITHIN_MS = 120_000
 _PAUSE_BETWEEN_STACKS_S = 0.05
-_FIRST_OPERATIONS = 1
 
 
 class StackWatch:
@@ -96,7 +95,14 @@ class StackWatch:
         history = self._history(stack_id, known)
         found = list(operations(history))
         if not known.get("after") and not known.get("open"):
-            found = found[-_FIRST_OPERATIONS:]
+            before = [event for event in history if ends(event)]
+            if found and found[-1].is_over:
+                before.pop()
+            found = found[-1:]
+            if before:
+                # The end of the operation before the first one that is told: later looks go back to here.
+                known["after"] = str(before[-1]["EventId"])
+                known["after_at"] = moment(before[-1].get("Timestamp"))
         for operation in found:
             yield from self._tell(operation, known, name, stack)
         known["seen"] = seen
@@ -115,7 +121,7 @@ class StackWatch:
                             return newest_first[::-1]
                         newest_first.append(event)
                         ended += ends(event)
-                        if (after is None and ended > _FIRST_OPERATIONS) or len(newest_first) >= _MOST_EVENTS:
+                        if (after is None and ended > 1) or len(newest_first) >= _MOST_EVENTS:
                             return newest_first[::-1]
             except Exception as error:
                 if not _is_missing(error):

@@ -53,6 +53,9 @@ class StageWatch:
     def _look_at(self, stage: str) -> Iterator[Finding]:
         known = self._memory.setdefault(stage, {})
         ids = self._new_updates(stage, str(known.get("last", "")))
+        if known.get("open", {}).get("id") not in ids:
+            # Its record is gone, as `sst state` commands may have it.
+            known.pop("open", None)
         # The lock after the list: what is in the list and holds no lock is over, or just begins.
         holder = str(_object(self._home.read("lock", stage)).get("updateID", ""))
         checkpoint = self._home.read("app", stage)

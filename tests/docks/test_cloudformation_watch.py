@@ -168,6 +168,28 @@ def test_at_the_first_look_only_the_latest_operation_is_told(
     assert [run.outcome for run in runs()] == ["failed"]
 
 
+def test_an_operation_under_way_at_the_first_look_brings_no_older_one(
+    harbour: Docks, dock: Dock, cloudformation: PlayedCloudFormation
+) -> None:
+    cloudformation.tell(*CREATED, *UPDATE_FAILED[:3])
+    harbour.sync()
+    cloudformation.tell(*UPDATE_FAILED[3:5])
+    harbour.sync(later_ms=5_000)
+    cloudformation.tell(*UPDATE_FAILED[5:])
+    harbour.sync(later_ms=5_000)
+    (run,) = runs()
+    assert (run.outcome, run.received) == ("failed", [[0, len(UPDATE_FAILED)]])
+
+
+def test_a_change_set_of_long_ago_gives_no_total_at_the_first_look(
+    harbour: Docks, dock: Dock, cloudformation: PlayedCloudFormation
+) -> None:
+    cloudformation.change_set = [{"Action": "Add", "LogicalResourceId": "A", "ResourceType": "AWS::EC2::Instance"}]
+    cloudformation.tell(*CREATED, *UPDATE_FAILED[:3])
+    harbour.sync()
+    assert Run.get().total_known is False
+
+
 def test_several_operations_between_two_looks_are_all_told(
     harbour: Docks, dock: Dock, cloudformation: PlayedCloudFormation
 ) -> None:
