@@ -137,6 +137,13 @@ def change_resource(resource_id: str, given: object, *, actor: Actor, now: int) 
     return True
 
 
+def stored_error(resource_id: str) -> tuple[str, str]:
+    """The error that is stored of a resource and that setting compares with: a card may show another sentence."""
+    table = TABLES[KIND_OF_PREFIX[resource_id.split("_", 1)[0]]]
+    row = table.select(table.error_summary, table.error_detail).where(table.id == resource_id).tuples().first()
+    return row if row is not None else ("", "")
+
+
 def refusal_of(before: str | None, wanted: str | None, *, is_gone: bool = False) -> str:
     """Why a state cannot be set by hand from the present one, naming that; empty where it can, or is so already.
 

@@ -29,14 +29,18 @@ class ImportForm(FlaskForm):
     tool = SelectField(
         "Tool",
         choices=[
-            SelectChoice("terraform", "Terraform or OpenTofu: terraform.tfstate, or the output of show -json"),
-            SelectChoice("pulumi", "Pulumi: the output of pulumi stack export, or a checkpoint"),
-            SelectChoice("sst", "SST: app/<app>/<stage>.json of its state"),
+            SelectChoice("terraform", "Terraform or OpenTofu"),
+            SelectChoice("pulumi", "Pulumi"),
+            SelectChoice("sst", "SST"),
         ],
         validate_choice=False,
     )
     stack = StringField("Stack", description="The name under which its runs are reported, like prod.")
-    files = MultipleFileField("State files", description="Packed by gzip or not.")
+    files = MultipleFileField(
+        "State files",
+        description="terraform.tfstate, or the output of terraform show -json; the output of pulumi stack export, or a "
+        "checkpoint; app/<app>/<stage>.json of SST. Packed by gzip or not.",
+    )
 
 
 @imports.route("/imports", methods=["GET", "POST"])

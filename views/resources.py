@@ -139,6 +139,8 @@ def set_by_hand(resource_id: str) -> ResponseReturnValue:
     card = access.for_changing(queries.get_provision_status(access.reader(), resource_id))
     form = SetForm(formdata=request.form if request.method == "POST" else None, data=_present(card))
     form.state.choices = [SelectChoice("", "as it is"), *_state_choices()]
+    now = card.provisioning_state or ("deleted" if card.deleted_at else "not provisioned")
+    form.state.description = f"It is {now} now."
     if request.method == "GET":
         return _page(form, card=card, status=200)
     try:
@@ -172,13 +174,13 @@ def _given(form: FactsForm, *, without_facts_of_others: str = "") -> dict[str, A
 
 def _present(card: ProvisionStatus) -> dict[str, str]:
     """What the form is filled with."""
-    fault = card.fault if card.card_status == "error" else None
+    error, error_detail = manual.stored_error(card.id)
     facts = {camel_fields([name])[0]: value for name, value in card.facts.items()}
     return facts | {
         "name": card.name,
         "note": card.note,
-        "error": fault.summary if fault else "",
-        "errorDetail": fault.detail if fault else "",
+        "error": error,
+        "errorDetail": error_detail,
         "provider": card.provider,
         "providerResourceId": card.provider_resource_id or "",
         "providerStatus": card.provider_status,

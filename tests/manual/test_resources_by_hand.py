@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 from typing import Any
 
@@ -266,6 +267,18 @@ class TestTheForm:
         filled = {"name": "orders", "state": "provisioned", "error": "Full", "engine": "postgres"}
         assert operator.post(f"/resources/{resource_id}/set", data=filled).status_code == 303
         assert 'data-status="success"' in operator.get(f"/p/{resource_id}").text
+
+    def test_takes_no_sentence_of_the_card_for_an_error(self, operator: FlaskClient, cast: Cast) -> None:
+        tell(cast.organization.id, Story(NOW).started("web").lines, NOW + 5_000, end="1")
+        row = resource_at("web")
+        page = operator.get(f"/resources/{row.id}/set").text
+        # What the card says of an interruption is no error of its own.
+        filled = dict(re.findall(r'<input [^>]*name="(\w+)"[^>]*value="([^"]*)"', page))
+        filled.pop("csrf_token", None)
+        assert (filled["name"], filled["error"]) == ("web", "")
+        answer = operator.post(f"/resources/{row.id}/set", data=filled | {"state": "provisioned"})
+        assert answer.status_code == 303, answer.text
+        assert resource_at("web").provisioning_state == "provisioned"
 
     def test_tells_a_refused_move_at_the_state(self, operator: FlaskClient, cast: Cast) -> None:
         place = operator.post("/resources/new", data=self.FORM | {"state": "deprovisioning"})
