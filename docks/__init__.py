@@ -1,1 +1,4 @@
-"""Provider accounts: one adapter a provider, behind one interface and a registry. Adapters know no database; `sync` alone does."""
+"""Provider accounts: one adapter a provider, behind one interface and a registry.
+
+Adapters know no database; `sync` alone does.
+"""
