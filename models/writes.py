@@ -17,7 +17,7 @@ def insert_rows(rows: Sequence[BaseModel]) -> None:
     """Insert new rows of one model."""
     if not rows:
         return
-    model = type(rows[0])
+    model: Any = type(rows[0])
     fields = model._meta.sorted_fields
     sql = _insert_sql(model, database.param)
     for row in rows:
@@ -31,7 +31,8 @@ def update_row(row: BaseModel) -> None:
     if not names:
         return
     fields = row._meta.fields
-    sql = _update_sql(type(row), names, database.param)
+    model: Any = type(row)
+    sql = _update_sql(model, names, database.param)
     values = [_stored(fields[name], row.__data__.get(name)) for name in names]
     database.execute_sql(sql, (*values, row.__data__["id"]))
     row._dirty.clear()

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from inspect import cleandoc
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, request
 from pydantic import BaseModel
@@ -94,7 +94,8 @@ def document() -> Response:
     answer.headers["Cache-Control"] = "public, max-age=300"
     answer.headers["Access-Control-Allow-Origin"] = "*"
     answer.add_etag()
-    return answer.make_conditional(request)
+    answer.make_conditional(request)
+    return answer
 
 
 @openapi.get("/docs")
@@ -154,7 +155,7 @@ def _schemas() -> tuple[References, dict[str, Any]]:
         if operation.answer is not None:
             wanted[operation.answer, "serialization"] = None
     found, schemas = models_json_schema(list(wanted), ref_template=_REFERENCE)
-    return {one: schema for (one, _), schema in found.items()}, schemas
+    return {cast("type[BaseModel]", one): schema for (one, _), schema in found.items()}, schemas
 
 
 def _operation(app: Flask, route: Route, method: str, references: References) -> dict[str, Any]:

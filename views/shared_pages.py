@@ -64,7 +64,8 @@ def as_json(token: str) -> Response:
     answer = jsonify(shared_as_json(found, token))
     answer.headers["Cache-Control"] = "private, no-cache"
     answer.set_etag(f"json-{link.revision}")
-    return answer.make_conditional(request)
+    answer.make_conditional(request)
+    return answer
 
 
 def shared_as_json(found: Shared, token: str) -> dict[str, Any]:
