@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, g, jsonify, render_template, request
 from markupsafe import escape
+from werkzeug.wrappers import Response as AnyResponse
 
 from config import Settings
 from provisioning.errors import BadInput
@@ -99,7 +100,7 @@ def element(token: str) -> Response:
 
 
 @embed_script.get("/embed.js")
-def script() -> Response:
+def script() -> AnyResponse:
     """The custom element `<slipway-card>`."""
     text, tag = _script()
     answer = Response(text, mimetype="text/javascript")

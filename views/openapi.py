@@ -12,10 +12,11 @@ from functools import cache
 from inspect import cleandoc
 from typing import Any, cast
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, request
+from flask import Blueprint, Flask, current_app, jsonify, render_template, request
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from werkzeug.routing import Rule as Route
+from werkzeug.wrappers import Response as AnyResponse
 
 from provisioning import generic_runs, manual
 from views import api_models as model
@@ -24,7 +25,7 @@ from views.ingest import IngestParameters
 
 openapi = Blueprint("openapi", __name__, url_prefix="/api/v1")
 
-References = dict[type[BaseModel], dict[str, Any]]
+References = dict[Any, dict[str, Any]]
 
 _CONVERTER = re.compile(r"<(?:\w+:)?(\w+)>")
 _REFERENCE = "#/components/schemas/{model}"
@@ -88,7 +89,7 @@ _STATUS_WORDS = {
 
 
 @openapi.get("/openapi.json")
-def document() -> Response:
+def document() -> AnyResponse:
     """This document."""
     answer = jsonify(openapi_document())
     answer.headers["Cache-Control"] = "public, max-age=300"

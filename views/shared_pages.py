@@ -7,6 +7,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from config import Settings
 from provisioning.errors import BadInput
@@ -53,7 +54,7 @@ def page(token: str) -> Response | str:
 
 
 @shared.get("/s/<token>.json", provide_automatic_options=False)
-def as_json(token: str) -> Response:
+def as_json(token: str) -> AnyResponse:
     """The contract's JSON, reduced. With `wait` (seconds, at most 60) and `rev`, answers when the revision is another
     one, or when the time is up."""
     link = open_link(token, "json")
