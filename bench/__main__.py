@@ -1,7 +1,8 @@
 """Measures, and prints the table.
 
 Each of Slipway's URLs is measured in pairs with the hello-world, one right after the other and several times over,
-because the floor itself drifts by a third within minutes; what counts is the ratio within a pair.
+because the floor itself drifts by a third within minutes; what counts is the ratio within a pair. Where other programs
+are busy on the machine, the processor time of one answer is the figure to compare.
 """
 
 from __future__ import annotations
@@ -51,9 +52,11 @@ class Subject:
         rates = [subject.per_second for _, subject in self.pairs]
         ratios = [subject.per_second / floor.per_second for floor, subject in self.pairs]
         p99 = [subject.p99_ms for _, subject in self.pairs]
+        cpu = [subject.cpu_us for _, subject in self.pairs]
         return (
             f"{self.name:<44}{statistics.median(rates):>9,.0f}{_spread(rates, ',.0f'):>17}"
             f"{statistics.median(p99):>9.1f}{statistics.median(ratios):>8.2f}{_spread(ratios, '.2f'):>13}"
+            f"{statistics.median(cpu):>10,.0f}"
         )
 
 
@@ -84,7 +87,10 @@ def main() -> None:
         database.close()
         floor_settings = Settings(home=settings.home, bind=f"127.0.0.1:{free_port()}", web_workers=WORKERS)
         floor_url = local_url(floor_settings.bind)
-        with running(floor_settings, "bench.hello:create_app", "/"), running(settings, "app:create_app", "/healthz"):
+        with (
+            running(floor_settings, "bench.hello:create_app", "/") as floor_server,
+            running(settings, "app:create_app", "/healthz") as server,
+        ):
             visitors = [sign_in(local_url(settings.bind), one) for one in filled]
             subjects = subjects_of(local_url(settings.bind), visitors, chosen.many)
             for subject in subjects:
@@ -92,8 +98,8 @@ def main() -> None:
             for number in range(chosen.rounds):
                 print(f"Round {number + 1} of {chosen.rounds} …", flush=True)
                 for subject in subjects:
-                    floor = measure(floor_url, seconds=chosen.seconds, headers={})
-                    measured = measure(subject.url, seconds=chosen.seconds, headers=subject.headers)
+                    floor = measure(floor_url, seconds=chosen.seconds, headers={}, server=floor_server)
+                    measured = measure(subject.url, seconds=chosen.seconds, headers=subject.headers, server=server)
                     subject.pairs.append((floor, measured))
     print_table(subjects, chosen.seconds, chosen.rounds)
 
@@ -119,8 +125,8 @@ def subjects_of(url: str, visitors: list[Visitor], many: int) -> list[Subject]:
 
 
 @contextmanager
-def running(settings: Settings, app: str, path: str) -> Iterator[None]:
-    """Run an app under `slipway serve`'s own server command; its log goes to a file, as in earnest."""
+def running(settings: Settings, app: str, path: str) -> Iterator[int]:
+    """Run an app under `slipway serve`'s own server command, its log in a file; gives its process group."""
     home = Path(settings.home)
     with (home / f"{app.partition(':')[0]}.log").open("wb") as log:
         server = subprocess.Popen(
@@ -128,7 +134,7 @@ def running(settings: Settings, app: str, path: str) -> Iterator[None]:
         )
         try:
             _wait_for(lambda: httpx.get(local_url(settings.bind) + path, trust_env=False).status_code == 200)
-            yield
+            yield server.pid
         finally:
             server.terminate()
             server.wait(20)
@@ -154,10 +160,11 @@ def print_table(subjects: list[Subject], seconds: int, rounds: int) -> None:
         f"\n{WORKERS} server processes of {THREADS} threads, {CONNECTIONS} connections, {os.cpu_count()} cores shared "
         f"with the load generator; {rounds} pairs of {seconds} s each; the rest of the machine as it was.\n"
     )
-    print(f"{'':<44}{'req/s':>9}{'least–greatest':>17}{'p99 ms':>9}{'ratio':>8}{'':>13}")
+    print(f"{'':<44}{'req/s':>9}{'least–greatest':>17}{'p99 ms':>9}{'ratio':>8}{'':>13}{'CPU µs':>10}")
     print(
         f"{'hello-world, before each of the others':<44}{statistics.median(rates):>9,.0f}{_spread(rates, ',.0f'):>17}"
-        f"{statistics.median(floor.p99_ms for floor in floors):>9.1f}{1:>8.2f}"
+        f"{statistics.median(floor.p99_ms for floor in floors):>9.1f}{1:>8.2f}{'':>13}"
+        f"{statistics.median(floor.cpu_us for floor in floors):>10,.0f}"
     )
     for subject in subjects:
         print(subject.row())
