@@ -106,7 +106,13 @@ class RunFold:
         if move not in moves:
             moves.append(move)
 
+    def _forgotten(self, change: Change, at: int) -> None:
+        """The tool lets go of the resource and leaves it standing."""
+        self.memory.setdefault("forgotten", {})[change.address] = at
+
     def _planned(self, change: Change, at: int) -> str:
+        if change.action == "forget":
+            self._forgotten(change, at)
         halves = ("delete", "create") if change.action == "replace" else (change.action,)
         for action in halves:
             if action not in STEP_ACTIONS:
@@ -122,6 +128,8 @@ class RunFold:
         return ""
 
     def _step_moved(self, change: Change, at: int) -> str:
+        if change.action == "forget" and change.kind is ChangeKind.DONE:
+            self._forgotten(change, at)
         if change.action not in STEP_ACTIONS:
             return ""
         step = self._step(change, change.action)
@@ -216,6 +224,11 @@ class RunFold:
             if step.state is StepState.INTERRUPTED:
                 step.state, step.reason, step.ended_at = StepState.RUNNING, "", None
                 self.touched.add(key)
+
+    @property
+    def carries_out(self) -> bool:
+        """Whether what was planned without steps, moves and letting go, is seen to happen."""
+        return self.phase is RunPhase.APPLYING or self.memory.get("said") == RunOutcome.SUCCEEDED
 
     def has_end(self, end_code: str | None) -> bool:
         """Whether the run is over: an explicit end, or the tool's own final word."""

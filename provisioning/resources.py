@@ -232,6 +232,7 @@ class ResourceWriter:
     def save(self, fold: RunFold, *, finished: bool, all_cards: bool, revision: int) -> None:
         """Write what the run now says about every resource it touched; `all_cards`: about each of the run's."""
         self._rename(fold)
+        self._let_go(fold)
         rows: dict[str, Resource] = {}
         self.groups.place_all()
         cards = {self.groups.place(key) for key in fold.touched}
@@ -261,7 +262,7 @@ class ResourceWriter:
 
     def _rename(self, fold: RunFold) -> None:
         """Give moved resources their new address, once the run is seen to carry the move out."""
-        if fold.memory.get("phase") != "applying" and fold.memory.get("said") != "succeeded":
+        if not fold.carries_out:
             return
         for old, new in fold.memory.get("moves", []):
             row = self.by_address.get(new) or self._find(old)
@@ -271,6 +272,28 @@ class ResourceWriter:
             row.name = resource_name(self.run.engine, new)
             self.by_address[new] = row
             self.by_address.pop(old, None)
+            self.changed.add(row.id)
+
+    def _let_go(self, fold: RunFold) -> None:
+        """What the tool forgot stands on, and is no longer provisioned through us until a tool takes it up again."""
+        if not fold.carries_out:
+            return
+        for address, at in fold.memory.get("forgotten", {}).items():
+            row = self._find(address)
+            if row is None or not is_before(row, at, self.run):
+                continue
+            values: Mapping[str, object] = {
+                "claim_run": self.run.id,
+                "claim_at": at,
+                "run_id": self.run.id,
+                "provisioning_state": None,
+                "provisioning_source": None,
+                "operation": "forget",
+                "reason": "retained",
+                "state_changed_at": at,
+            }
+            for name, value in values.items():
+                _set(row, name, value)
             self.changed.add(row.id)
 
     def _find(self, address: str) -> Resource | None:
@@ -303,6 +326,7 @@ class ResourceWriter:
             "claim_run": run_id,
             "claim_at": said.at,
             "provisioning_state": said.state and str(said.state),
+            "provisioning_source": self.source,
             "operation": said.operation,
             "reason": said.reason,
             "error_summary": summary,

@@ -63,7 +63,7 @@ def verb(status: CardStatus, operation: str | None, planned_action: str | None, 
         case CardStatus.DELETED:
             return "Deleted"
         case CardStatus.IDLE:
-            return "Not started" if reason == "not_started" else "Idle"
+            return {"not_started": "Not started", "retained": "Left standing"}.get(reason, "Idle")
 
 
 def step_verb(action: str, *, replacing: bool) -> str:

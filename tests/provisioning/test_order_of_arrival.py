@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ingest.change import Change
+from ingest.change import Change, ChangeKind
 from models import ALL_MODELS, Event, Organization, Run, Step
 from provisioning.resources import TABLES
 from provisioning.states import RESOURCE_MOVES, ProvisioningState
@@ -136,3 +136,74 @@ def assert_moves_are_legal() -> None:
         if key in last and last[key] == event.state_before:
             assert after == before or after in RESOURCE_MOVES[before], (event.kind, event.action, before, after)
         last[key] = event.state_after
+
+
+# --- The simple model: what people would say who read all lines at once
+
+
+def last_words(lines: list[Change], address: str) -> dict[str, tuple[str, int]]:
+    """For each half of a resource's steps that began: how it stands, and when its last word was said."""
+    halves: dict[str, tuple[str, int]] = {}
+    for change in lines:
+        if change.address != address or change.kind is ChangeKind.PLANNED or change.occurred_at is None:
+            continue
+        if change.kind is ChangeKind.DIAGNOSTIC:
+            # Said of whatever failed without a word, else of what is under way.
+            silent = [half for half, (word, _) in halves.items() if word == "failed"]
+            running = [half for half, (word, _) in halves.items() if word == "started"]
+            for half in (silent or running)[:1]:
+                halves[half] = ("failed, told why", change.occurred_at)
+        else:
+            halves[change.action] = (str(change.kind), change.occurred_at)
+    return halves
+
+
+def told_state(runs: list[tuple[list[Change], str | None]], address: str) -> str | None:
+    """The provisioning state of a resource: the word of the run whose step on it spoke last."""
+    said: list[tuple[int, int, str | None]] = []
+    for number, (lines, end) in enumerate(runs):
+        halves = last_words(lines, address)
+        if not halves:
+            continue
+        over = end is not None or any(change.kind is ChangeKind.RUN_ENDED for change in lines)
+        replaced = any(c.address == address and c.kind is ChangeKind.PLANNED and c.action == "replace" for c in lines)
+        latest = max(halves, key=lambda half: _began(lines, address, half))
+        counted = set(halves) if replaced else {latest}
+        words = {halves[half][0].split(",")[0] for half in counted}
+        missing = replaced and len(halves) < 2
+        if "failed" in words or (over and ("started" in words or missing)):
+            state: str | None = "failed"
+        elif "started" in words or missing:
+            state = "deprovisioning" if counted == {"delete"} and not replaced else "provisioning"
+        else:
+            state = None if counted == {"delete"} and not replaced else "provisioned"
+        said.append((max(at for _, at in halves.values()), number, state))
+    return max(said, key=lambda one: (one[0], one[1]))[2] if said else None
+
+
+def _began(lines: list[Change], address: str, half: str) -> int:
+    return next(
+        change.sequence
+        for change in lines
+        if change.address == address and change.kind is ChangeKind.STARTED and change.action == half
+    )
+
+
+@settings(
+    max_examples=80,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(deliveries())
+def test_every_resource_is_what_a_simple_model_says(
+    cast: Cast,
+    delivery: tuple[list[tuple[list[Change], str | None]], list[tuple[int, list[Change], str | None]]],
+) -> None:
+    runs, pieces = delivery
+    organization = clean()
+    for number, lines, end in pieces:
+        tell(organization, lines, LATER, key=f"run-{number}", end=end, first=lines[0].sequence if lines else 0)
+    for table in TABLES.values():
+        for row in table.select():
+            assert row.provisioning_state == told_state(runs, row.address), row.address

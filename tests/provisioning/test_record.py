@@ -257,3 +257,20 @@ def test_a_moved_resource_keeps_its_card(cast: Cast, story: Story) -> None:
     move.say(ChangeKind.MOVED, "aws_instance.site", "move", previous_address="aws_instance.web").total(0).ended()
     tell(cast.organization.id, move.lines, later(story), key="move")
     assert resource_at("aws_instance.site").id == before.id
+
+
+def test_what_a_tool_forgets_leaves_the_lists_and_stands(cast: Cast, story: Story) -> None:
+    story.planned("web").started("web").done("web").ended()
+    tell(cast.organization.id, story.lines, later(story))
+    forget = Story(start=NOW + 60_000).planned("web", "forget").total(0)
+    tell(cast.organization.id, forget.lines, later(story), key="forget")
+    assert resource_at("web").card_status == "success"
+    forget.ended()
+    tell(cast.organization.id, forget.lines[2:], later(story), key="forget")
+    row = resource_at("web")
+    assert (row.section, row.provisioning_source, row.deleted_at, row.reason) == (None, None, None, "retained")
+    assert status_counts(cast.organization.id) == counted_from_rows(cast.organization.id) == {}
+    again = Story(start=NOW + 120_000).planned("web", "update").started("web", "update").done("web", "update").ended()
+    tell(cast.organization.id, again.lines, later(story), key="again")
+    row = resource_at("web")
+    assert (row.section, row.provisioning_source, row.reason) == (2, "api", "")
