@@ -58,7 +58,7 @@ def sign_in() -> AnyResponse | tuple[str, int] | str:
     form = SignInForm()
     target = access.safe_next(form.next.data or request.args.get("next"))
     form.next.data = target
-    if request.method == "GET":
+    if request.method in {"GET", "HEAD"}:
         if access.person() is not None:
             return redirect(target, 303)
         return render_template("auth/sign_in.html", form=form, nobody_exists=not accounts.anybody_exists())
@@ -111,7 +111,7 @@ def set_up(token: str) -> AnyResponse | tuple[str, int] | str:
     if not accounts.setup_link_is_open(token):
         abort(410, "This set-up link was used already, or a newer one was printed.")
     form = SetUpForm()
-    if request.method == "GET":
+    if request.method in {"GET", "HEAD"}:
         return render_template("auth/set_up.html", form=form)
     try:
         user = accounts.use_setup_link(
@@ -152,7 +152,7 @@ def password_link(token: str) -> AnyResponse | tuple[str, int] | str:
     if user is None or user.version != version:
         abort(410, "This password link was used already, its time is over, or the account has changed.")
     form = NewPasswordForm()
-    if request.method == "GET":
+    if request.method in {"GET", "HEAD"}:
         return render_template("auth/password_link.html", form=form, email=user.email)
     try:
         user = accounts.use_password_link(

@@ -117,7 +117,7 @@ def new() -> ResponseReturnValue:
     """Enter a resource by a form."""
     form = NewResourceForm(formdata=request.form if request.method == "POST" else None)
     form.state.choices = [SelectChoice("", "not provisioned (idle)"), *_state_choices(without=manual.DELETED)]
-    if request.method == "GET":
+    if request.method in {"GET", "HEAD"}:
         return _page(form, status=200)
     try:
         made = manual.create_resource(
@@ -141,7 +141,7 @@ def set_by_hand(resource_id: str) -> ResponseReturnValue:
     form.state.choices = [SelectChoice("", "as it is"), *_state_choices()]
     now = card.provisioning_state or ("deleted" if card.deleted_at else "not provisioned")
     form.state.description = f"It is {now} now."
-    if request.method == "GET":
+    if request.method in {"GET", "HEAD"}:
         return _page(form, card=card, status=200)
     try:
         changed = manual.change_resource(

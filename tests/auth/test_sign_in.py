@@ -305,3 +305,7 @@ class TestForgedForms:
             "/settings/organization", data={"organization_name": "Mine"}, headers={"X-CSRFToken": given}
         )
         assert answer.status_code == 303
+
+
+def test_looking_at_the_sign_in_page_by_head_is_no_attempt(client: FlaskClient) -> None:
+    assert client.head("/signin").status_code == 200
