@@ -1620,6 +1620,9 @@ class Report:
         self.outbox.finish(end)
         patience = HURRY_SECONDS if self._hurried else self._settings.drain_seconds
         self._courier.stop_by(time.monotonic() + patience)
+        if self._hurried:
+            # Perhaps since the line before last: such a signal found no deadline to shorten.
+            self._courier.stop_by(time.monotonic() + HURRY_SECONDS)
         while not self._courier.stopped.wait(0.1):
             deadline = self._courier.deadline
             if deadline is not None and time.monotonic() >= deadline:
