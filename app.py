@@ -39,6 +39,7 @@ from views.imports import imports
 from views.ingest import ingest
 from views.logs import logs
 from views.openapi import openapi
+from views.polling import UnchangedPolls
 from views.presentation import register_presentation
 from views.rate_limit import register_limiter
 from views.resources import resources
@@ -130,6 +131,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.after_request(write_access_log)
     app.after_request(access.require_check)
 
+    app.wsgi_app = UnchangedPolls(app, app.wsgi_app)  # type: ignore[method-assign]
     app.wsgi_app = DefaultHeaders(app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -19,6 +19,7 @@ a forgotten check fails closed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import NoReturn, Protocol, TypeVar, cast
@@ -237,7 +238,12 @@ def session_identity() -> tuple[str, int] | None:
 
     The version is to be compared with the user's own: a session that was ended still carries a good signature.
     """
-    text = session.get("_user_id")
+    return identity_in(session)
+
+
+def identity_in(content: Mapping[str, object]) -> tuple[str, int] | None:
+    """(user id, version) in the content of a session."""
+    text = content.get("_user_id")
     if not isinstance(text, str):
         return None
     user_id, _, version = text.partition(":")

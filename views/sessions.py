@@ -32,8 +32,11 @@ class SessionCookies(SecureCookieSessionInterface):
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """The session of the request's cookie; an empty one without, or with one that is forged or too old."""
         text = request.cookies.get(self.get_cookie_name(app))
-        if not text:
-            return self.session_class()
+        content = self.content_of(app, text) if text else None
+        return self.session_class(content) if content is not None else self.session_class()
+
+    def content_of(self, app: Flask, text: str) -> dict[str, Any] | None:
+        """What a cookie's text holds; None where it is forged or too old."""
         max_age = app.permanent_session_lifetime.total_seconds()
         found = self._remembered.get(text)
         if found is None:
@@ -43,7 +46,7 @@ class SessionCookies(SecureCookieSessionInterface):
             try:
                 content, signed = serializer.loads(text, max_age=int(max_age), return_timestamp=True)
             except BadSignature:
-                return self.session_class()
+                return None
             found = (content, signed.timestamp())
             # A value that can be changed in place would be changed for every later request.
             if all(isinstance(value, (str, int)) for value in content.values()):
@@ -51,8 +54,8 @@ class SessionCookies(SecureCookieSessionInterface):
                     self._remembered.clear()
                 self._remembered[text] = found
         elif time.time() - found[1] > max_age:
-            return self.session_class()
-        return self.session_class(found[0])
+            return None
+        return found[0]
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Send the cookie where the session was changed."""
