@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from models import Event, Stack
 from provisioning.cursors import read_cursor, write_cursor
 from provisioning.errors import NotFound, Refused
-from provisioning.queries import readable_organization
+from provisioning.queries import history_entry, page_of_events, readable_organization
 from provisioning.readers import Reader
 from provisioning.run_queries import stack_briefs
-from provisioning.status import Fault, HistoryEntry, StackBrief
-from provisioning.wording import event_text, reason_text
+from provisioning.status import HistoryEntry, StackBrief
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,31 +79,5 @@ def list_events(
         query = query.where(Event.run == run_id)
     if resource_id:
         query = query.where(Event.resource == resource_id)
-    place = read_cursor(cursor, numbers=1)
-    if place is not None:
-        (at,), event_id = place
-        query = query.where((Event.occurred_at < at) | ((Event.occurred_at == at) & (Event.id < event_id)))
-    found = list(query.order_by(Event.occurred_at.desc(), Event.id.desc()).limit(limit + 1))
-    shown = found[:limit]
-    entries = [
-        (
-            row.resource,
-            HistoryEntry(
-                id=row.id,
-                at=row.occurred_at,
-                received_at=row.received_at,
-                kind=row.kind,
-                text=event_text(row.kind, row.action, row.message),
-                fault=Fault(row.diagnostic["summary"], row.diagnostic["detail"], row.diagnostic["where"])
-                if row.diagnostic
-                else None,
-                state_before=row.state_before,
-                state_after=row.state_after,
-                reason_text=reason_text(row.reason),
-                run_id=row.run_id,
-            ),
-        )
-        for row in shown
-    ]
-    more = len(found) > limit
-    return EventsPage(entries, write_cursor(shown[-1].occurred_at, shown[-1].id) if more else None)
+    events, next_cursor = page_of_events(query, cursor, limit)
+    return EventsPage([(event.resource, history_entry(event)) for event in events], next_cursor)

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from peewee import ModelSelect
+
 from models import Dock, Event, Membership, Role, Stack, database
 from provisioning.card_rows import TABLE_NAMES, part, rows_of
 from provisioning.cursors import read_cursor, write_cursor
@@ -348,32 +350,38 @@ def _conditions(filters: Filters) -> tuple[str, list[object], list[str]]:
 def history(reader: Reader, provision_id: str, *, cursor: str | None = None) -> HistoryPage:
     """What happened to a resource, newest first, `PAGE_SIZE` a page."""
     status = get_provision_status(reader, provision_id)
+    events, next_cursor = page_of_events(Event.select().where(Event.resource == status.id), cursor, PAGE_SIZE)
+    return HistoryPage(status, [history_entry(event) for event in events], next_cursor)
+
+
+def page_of_events(query: ModelSelect, cursor: str | None, limit: int) -> tuple[list[Event], str | None]:
+    """One page of a query on events, newest first, and the cursor of the next, None on the last one."""
     place = read_cursor(cursor, numbers=1)
-    query = Event.select().where(Event.resource == status.id)
     if place is not None:
         (at,), event_id = place
         query = query.where((Event.occurred_at < at) | ((Event.occurred_at == at) & (Event.id < event_id)))
-    found = list(query.order_by(Event.occurred_at.desc(), Event.id.desc()).limit(PAGE_SIZE + 1))
-    shown = found[:PAGE_SIZE]
-    entries = [
-        HistoryEntry(
-            id=event.id,
-            at=event.occurred_at,
-            received_at=event.received_at,
-            kind=event.kind,
-            text=event_text(event.kind, event.action, event.message),
-            fault=Fault(event.diagnostic["summary"], event.diagnostic["detail"], event.diagnostic["where"])
-            if event.diagnostic
-            else None,
-            state_before=event.state_before,
-            state_after=event.state_after,
-            reason_text=reason_text(event.reason),
-            run_id=event.run_id,
-        )
-        for event in shown
-    ]
-    more = len(found) > PAGE_SIZE
-    return HistoryPage(status, entries, write_cursor(shown[-1].occurred_at, shown[-1].id) if more else None)
+    found = list(query.order_by(Event.occurred_at.desc(), Event.id.desc()).limit(limit + 1))
+    shown = found[:limit]
+    more = len(found) > limit
+    return shown, write_cursor(shown[-1].occurred_at, shown[-1].id) if more else None
+
+
+def history_entry(event: Event) -> HistoryEntry:
+    """An event as a line of history."""
+    return HistoryEntry(
+        id=event.id,
+        at=event.occurred_at,
+        received_at=event.received_at,
+        kind=event.kind,
+        text=event_text(event.kind, event.action, event.message),
+        fault=Fault(event.diagnostic["summary"], event.diagnostic["detail"], event.diagnostic["where"])
+        if event.diagnostic
+        else None,
+        state_before=event.state_before,
+        state_after=event.state_after,
+        reason_text=reason_text(event.reason),
+        run_id=event.run_id,
+    )
 
 
 def _section_of(card: ProvisionStatus) -> Section:

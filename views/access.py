@@ -8,8 +8,9 @@ rule. Six kinds of rule:
 - `in_organization(read, change)`: members of the current organisation whose role includes the permission.
 - `OF_OBJECT`: the organisation is that of the thing in the URL. The view must get it through `for_reading` or
   `for_changing`, or search with `reader()`.
-- `POLL`: a signed session is enough to get in; the poll's own SQL checks version, membership and role, and the view
-  hands what it found to `confirm_poll`.
+- `POLL`: a signed session is enough to get in; the poll's own SQL checks version, membership and role. Where it finds a
+  change, or nothing, the view searches with `reader()`. A poll of a card or of the dashboard that finds no change is
+  answered by that SQL before `enforce` is asked: `UnchangedPolls` in `views/polling.py`.
 - `SHARED`: the token in the URL decides; the view says `mark_checked()` once it has found the link.
 - `token(scope)`: `Authorization: Bearer`, with the scope. Sessions are of no use here, so neither is a forged request.
 

@@ -28,11 +28,9 @@ def page(provision_id: str) -> str:
 
 
 @cards.get("/cards/<provision_id>")
-def fragment(provision_id: str) -> Response | str:
+def fragment(provision_id: str) -> str:
     """The card alone. With `rev`, as an answer to the poll of a page that shows it at that revision."""
-    revision, identity = request.args.get("rev", -1, int), access.session_identity()
-    if identity and card_unchanged(identity, provision_id, revision):
-        return unchanged()
+    # That nothing changed was answered before: see UnchangedPolls.
     card = queries.get_provision_status(access.reader(), provision_id)
     swap = "outerMorph" if "rev" in request.args else None
     return render_template("_card.html", card=card, now=now_ms(), alone=True, poll=_poll(card), swap=swap)
