@@ -12,6 +12,8 @@ from models import ShareLink, database
 log = logging.getLogger("slipway")
 
 WRITE_EVERY_MS = 60_000
+# How exact the time of a last use is, where a thousand pages poll the same link.
+SAME_MOMENT_MS = 1_000
 
 
 class UseCounts:
@@ -29,6 +31,8 @@ class UseCounts:
 
     def note(self, link_id: str, now: int, *, opened: bool) -> None:
         """Note a use. A poll of an open page is none: it only says that the link is in use still."""
+        if not opened and (known := self._waiting.get(link_id)) is not None and now - known[1] < SAME_MOMENT_MS:
+            return
         due: list[tuple[str, int, int]] = []
         with self._lock:
             uses, _, written = self._waiting.get(link_id, (0, 0, 0))

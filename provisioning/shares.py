@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from models import Organization, ShareLink, User, database
@@ -55,8 +55,7 @@ _TABLES = {prefix: TABLE_NAMES[kind] for prefix, kind in KIND_OF_PREFIX.items()}
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
 
 
-@dataclass(frozen=True, slots=True)
-class FoundLink:
+class FoundLink(NamedTuple):
     """A link that a token belongs to. `revision` is that of its subject now; None where that is gone."""
 
     id: str
@@ -93,7 +92,7 @@ def find_link(token: str) -> FoundLink | None:
     row = database.execute_sql(_link_sql(database.param), (hashed,)).fetchone()
     if row is None or not hmac.compare_digest(row[0], hashed):
         return None
-    return FoundLink(*row[1:])
+    return FoundLink._make(row[1:])
 
 
 @cache

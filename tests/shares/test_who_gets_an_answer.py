@@ -135,9 +135,35 @@ def test_an_unchanged_poll_costs_one_statement(
         for _ in range(5):
             assert visitor.get(f"{path.format(t=token)}?rev={revision}").status_code == 204
     assert len(statements) == 5, statements
+    allowed = visitor.get(f"{path.format(t=token)}?rev={revision}", headers={"Origin": WIKI})
+    assert (allowed.status_code, allowed.headers["Access-Control-Allow-Origin"]) == (204, WIKI)
+    assert allowed.headers["Vary"] == "Origin"
+    foreign = visitor.get(f"{path.format(t=token)}?rev={revision}", headers={"Origin": "https://evil.example"})
+    assert foreign.status_code == 403 and "Access-Control-Allow-Origin" not in foreign.headers
     changed = visitor.get(f"{path.format(t=token)}?rev={revision - 1}")
     assert changed.status_code == 200
     assert path.endswith(".json") or f"rev={revision}" in changed.text
+
+
+@pytest.mark.parametrize("path", ["/s/{t}", "/embed/{t}", "/embed/{t}/fragment", "/embed/{t}.json"])
+def test_a_poll_leaves_no_token_in_the_log(
+    visitor: FlaskClient, scene: Scene, make: Make, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = make(scene.failed).token
+    revision = visitor.get(f"/s/{token}.json").get_json()["revision"]
+    caplog.clear()
+    assert visitor.get(f"{path.format(t=token)}?rev={revision}").status_code == 204
+    assert [record.getMessage().rpartition(" ")[0] for record in caplog.records] == [
+        f"GET {path.format(t='<token>')} 204"
+    ]
+
+
+@pytest.mark.parametrize("query", ["rev=", "rev=x", "rev", "rev=1e3", "REV=1", "rev=99999999999999999999999"])
+def test_a_poll_that_asks_for_nothing_known_gets_the_whole(
+    visitor: FlaskClient, scene: Scene, make: Make, query: str
+) -> None:
+    token = make(scene.failed).token
+    assert visitor.get(f"/s/{token}?{query}").status_code == 200
 
 
 def test_a_poll_of_an_ended_link_loads_the_page_anew(
