@@ -12,8 +12,9 @@ class Stack(BaseModel):
     """A named set of resources that one engine provisions together.
 
     `lost_after_ms` is the stack's own time-out; null: the setting's, or what its past has taught.
-    `last_run_at` is when its latest run began to speak, for the list of stacks. `state_*` tell of the newest state file
-    that was imported: which state it is of, which version of it, when it was written; null where it does not say.
+    `last_run_at` is when its latest run began to speak, 0 before the first one, for the list of stacks. `state_*` tell
+    of the newest state file that was imported: which state it is of, which version of it, when it was written; null
+    where it does not say.
     """
 
     id = TypedIdField("stk")
@@ -21,7 +22,7 @@ class Stack(BaseModel):
     engine = TextField()
     name = TextField()
     lost_after_ms = BigIntegerField(null=True)
-    last_run_at = BigIntegerField(null=True)
+    last_run_at = BigIntegerField(default=0)
     state_lineage = TextField(default="")
     state_serial = BigIntegerField(null=True)
     state_made_at = BigIntegerField(null=True)
@@ -32,6 +33,6 @@ class Stack(BaseModel):
         indexes = (
             # Ingest: the stack that a batch names.
             (("organization", "engine", "name"), True),
-            # The list of stacks, latest run first.
+            # The list of stacks, latest run first; the stacks that a dashboard's filter offers.
             (("organization", "last_run_at", "id"), False),
         )

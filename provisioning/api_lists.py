@@ -1,24 +1,14 @@
-"""Lists that only the API reads: stacks and events, each with keyset cursors, scoped to the reader's organisation."""
+"""What only the API asks: events as a list, and a stack by its name, scoped to the reader's organisation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from models import Event, Stack
-from provisioning.cursors import read_cursor, write_cursor
 from provisioning.errors import NotFound, Refused
 from provisioning.queries import history_entry, page_of_events, readable_organization
 from provisioning.readers import Reader
-from provisioning.run_queries import stack_briefs
-from provisioning.status import HistoryEntry, StackBrief
-
-
-@dataclass(frozen=True, slots=True)
-class StacksPage:
-    """One page of stacks, the one that ran last first, those that never ran at the end."""
-
-    stacks: list[StackBrief]
-    next_cursor: str | None
+from provisioning.status import HistoryEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +17,6 @@ class EventsPage:
 
     events: list[tuple[str | None, HistoryEntry]]
     next_cursor: str | None
-
-
-def list_stack_page(reader: Reader, *, cursor: str | None, limit: int) -> StacksPage:
-    """Stacks of the reader's organisation."""
-    organization = readable_organization(reader, None)
-    place = read_cursor(cursor, numbers=1)
-    of_organization = Stack.select().where(Stack.organization == organization)
-    found: list[Stack] = []
-    if place is None or place[0][0]:
-        ran = of_organization.where(Stack.last_run_at.is_null(False))
-        if place is not None:
-            (at,), stack_id = place
-            ran = ran.where((Stack.last_run_at < at) | ((Stack.last_run_at == at) & (Stack.id < stack_id)))
-        found = list(ran.order_by(Stack.last_run_at.desc(), Stack.id.desc()).limit(limit + 1))
-    if len(found) <= limit:
-        never = of_organization.where(Stack.last_run_at.is_null())
-        if place is not None and not place[0][0]:
-            never = never.where(Stack.id < place[1])
-        found += list(never.order_by(Stack.id.desc()).limit(limit + 1 - len(found)))
-    shown = found[:limit]
-    more = len(found) > limit
-    return StacksPage(stack_briefs(shown), write_cursor(shown[-1].last_run_at or 0, shown[-1].id) if more else None)
 
 
 def find_stack(reader: Reader, name_or_id: str) -> str:

@@ -92,7 +92,7 @@ def _kind(value: str) -> str:
     return value
 
 
-Kind = Annotated[str, AfterValidator(_kind)]
+Kind = Annotated[str, AfterValidator(_kind), Field(json_schema_extra={"enum": list(KINDS)})]
 
 
 class Input(BaseModel):

@@ -36,7 +36,9 @@ def _state(value: str) -> str:
 class _Settable(Facts):
     """What both entering and setting may say."""
 
-    state: Annotated[Annotated[str, AfterValidator(_state)] | None, OPEN] = None
+    state: Annotated[
+        Annotated[str, AfterValidator(_state), Field(json_schema_extra={"enum": list(STATES)})] | None, OPEN
+    ] = None
     error: Annotated[Line | None, OPEN] = None
     error_detail: Annotated[Text | None, OPEN] = None
     note: Annotated[Text | None, Field(max_length=2_000)] = None

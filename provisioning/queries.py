@@ -17,12 +17,15 @@ from provisioning.permissions import givers
 from provisioning.readers import Reader
 from provisioning.resources import KIND_OF_PREFIX
 from provisioning.revisions import revision_of
+from provisioning.rows import rows
 from provisioning.states import CARD_LOOKS, CardStatus, Section
 from provisioning.status import Fault, HistoryEntry, ProvisionStatus
 from provisioning.status_counts import status_counts
 from provisioning.wording import event_text, reason_text
 
 PAGE_SIZE = 50
+MOST_OFFERED = 50
+"""How many stacks a dashboard's filter offers: a page must not grow with the organisation."""
 _SECTION_LABELS = {
     Section.ATTENTION: "Needs attention",
     Section.IN_PROGRESS: "In progress",
@@ -51,10 +54,12 @@ class DashboardSection:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the filters offer: providers, and (id, name) of stacks and docks."""
+    """What the filters offer: providers, and (id, name) of docks and of the stacks that ran last."""
 
     providers: list[str]
     stacks: list[tuple[str, str]]
+    more_stacks: bool
+    """Whether there are others, which the search finds."""
     docks: list[tuple[str, str]]
 
 
@@ -277,15 +282,24 @@ def digest(cards: Sequence[ProvisionStatus]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def choices(organization_id: str) -> Choices:
-    """What the filters of an organisation's dashboard offer."""
+def choices(organization_id: str, *, chosen_stack: str = "") -> Choices:
+    """What the filters of an organisation's dashboard offer; the chosen stack too, however long ago it ran."""
     mark = database.param
     providers: set[str] = set()
     for table in TABLE_NAMES.values():
         providers.update(_distinct_providers(table, organization_id, mark))
-    stacks = Stack.select(Stack.id, Stack.name).where(Stack.organization == organization_id).order_by(Stack.name)
+    of_organization = Stack.select(Stack.id, Stack.name).where(Stack.organization == organization_id)
+    found = rows(of_organization.order_by(Stack.last_run_at.desc(), Stack.id.desc()).limit(MOST_OFFERED + 1))
+    stacks = found[:MOST_OFFERED]
+    if chosen_stack and chosen_stack not in [stack_id for stack_id, _ in stacks]:
+        stacks += rows(of_organization.where(Stack.id == chosen_stack))
     docks = Dock.select(Dock.id, Dock.name).where(Dock.organization == organization_id).order_by(Dock.name)
-    return Choices(sorted(providers), list(stacks.limit(500).tuples()), list(docks.limit(500).tuples()))
+    return Choices(
+        sorted(providers),
+        sorted(stacks, key=lambda one: one[1].lower()),
+        len(found) > MOST_OFFERED,
+        list(docks.limit(500).tuples()),
+    )
 
 
 def _distinct_providers(table: str, organization_id: str, mark: str) -> list[str]:

@@ -234,8 +234,8 @@ class _Recording:
         run.command = run.command or memory.get("command", "")
         if fold.earliest_at is not None and (is_new or fold.replayed):
             run.started_at = min(run.started_at, fold.earliest_at)
-        if is_new and (self.stack.last_run_at is None or self.stack.last_run_at < run.started_at):
-            self.stack.last_run_at = run.started_at
+        if is_new:
+            self.stack.last_run_at = max(self.stack.last_run_at, run.started_at)
         self.stack.revision = revision
         self.stack.save(only=[Stack.last_run_at, Stack.revision])
         run.revision = revision

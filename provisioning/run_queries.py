@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from peewee import Tuple
+
 from ingest.resource_types import display_type, resource_name
 from models import Run, Stack, Step, database
 from provisioning import line_ranges
@@ -12,7 +14,7 @@ from provisioning.card_rows import RUN_SELECT, TABLE_NAMES, part, past_durations
 from provisioning.cursors import read_cursor, write_cursor
 from provisioning.errors import MissingPermission, NotFound
 from provisioning.permissions import find_person, givers
-from provisioning.queries import readable_organization
+from provisioning.queries import PAGE_SIZE, readable_organization
 from provisioning.readers import Reader
 from provisioning.revisions import revision_of
 from provisioning.states import Liveness, RunPhase, StepState
@@ -42,13 +44,22 @@ class RunsPage:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class StacksPage:
+    """One page of stacks, the one that ran last first, as they were at a revision or later."""
+
+    stacks: list[StackBrief]
+    next_cursor: str | None
+    revision: int
+
+
 def list_runs(
     reader: Reader,
     organization_id: str | None = None,
     *,
     stack_id: str | None = None,
     cursor: str | None = None,
-    limit: int = 50,
+    limit: int = PAGE_SIZE,
 ) -> RunsPage:
     """The runs of an organisation, or of one of its stacks, newest first."""
     organization = readable_organization(reader, organization_id)
@@ -108,18 +119,33 @@ def get_run(reader: Reader, run_id: str, *, now: int) -> RunView:
     )
 
 
-def list_stacks(reader: Reader, organization_id: str | None = None) -> list[StackBrief]:
-    """The stacks of an organisation, the one that ran last first (the first 200)."""
+def list_stacks(
+    reader: Reader,
+    organization_id: str | None = None,
+    *,
+    q: str = "",
+    cursor: str | None = None,
+    limit: int = PAGE_SIZE,
+) -> StacksPage:
+    """The stacks of an organisation, the one that ran last first, those that never ran at the end; `q` narrows them to
+    names that hold it."""
     organization = readable_organization(reader, organization_id)
     if organization is None:
-        return []
-    stacks = list(
-        Stack.select()
-        .where(Stack.organization == organization)
-        .order_by(Stack.last_run_at.desc(nulls="last"), Stack.id.desc())
-        .limit(200)
+        return StacksPage([], None, 0)
+    # Read before the stacks: what changes in between is asked for again.
+    revision = revision_of(organization)
+    query = Stack.select().where(Stack.organization == organization)
+    if q:
+        query = query.where(Stack.name.contains(q))
+    place = read_cursor(cursor, numbers=1)
+    if place is not None:
+        query = query.where(Tuple(Stack.last_run_at, Stack.id) < Tuple(place[0][0], place[1]))
+    found = list(query.order_by(Stack.last_run_at.desc(), Stack.id.desc()).limit(limit + 1))
+    shown = found[:limit]
+    more = len(found) > limit
+    return StacksPage(
+        stack_briefs(shown), write_cursor(shown[-1].last_run_at, shown[-1].id) if more else None, revision
     )
-    return stack_briefs(stacks)
 
 
 def get_stack(reader: Reader, stack_id: str) -> StackView:

@@ -86,7 +86,7 @@ def stacks() -> ResponseReturnValue:
     asking = reader()
     if same := _unchanged_list(asking):
         return same
-    page = api_lists.list_stack_page(asking, cursor=request.args.get("cursor"), limit=_limit())
+    page = run_queries.list_stacks(asking, cursor=request.args.get("cursor"), limit=_limit())
     return _list_answer([stack_as_json(one) for one in page.stacks], page.next_cursor)
 
 

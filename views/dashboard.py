@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -19,7 +18,7 @@ from provisioning.states import CARD_LOOKS, KINDS, SOURCES, Look
 from provisioning.tokens import create_token
 from views import access
 from views.clock import now_ms
-from views.links import public_url
+from views.links import public_url, with_query
 from views.polling import interval
 from views.presentation import LISTED
 
@@ -44,6 +43,8 @@ class Select:
     any: str
     options: list[tuple[str, str]]
     chosen: str
+    more: str = ""
+    """What is said of those that it does not offer."""
 
 
 @dashboard.get("/")
@@ -104,10 +105,10 @@ def _shown(board: Dashboard, filters: Filters, cursor: str | None) -> dict[str, 
         "cursor": cursor,
         "now": now_ms(),
         "chips": _chips(board, filters),
-        "selects": _selects(queries.choices(board.organization_id), filters),
-        "older_url": _url("/", narrowed | {"cursor": board.next_cursor or ""}),
-        "first_url": _url("/", narrowed),
-        "poll_url": _url("/fragments/operations", at | {"since": str(board.revision), "shown": board.digest}),
+        "selects": _selects(queries.choices(board.organization_id, chosen_stack=filters.stack), filters),
+        "older_url": with_query("/", narrowed | {"cursor": board.next_cursor or ""}),
+        "first_url": with_query("/", narrowed),
+        "poll_url": with_query("/fragments/operations", at | {"since": str(board.revision), "shown": board.digest}),
         "poll_every": interval(settings, is_moving=board.is_moving or not board.has_any),
     }
     if not board.has_any:
@@ -128,7 +129,7 @@ def _chips(board: Dashboard, filters: Filters) -> list[Chip]:
             query = filters.as_query() | {"status": str(status)}
             if is_chosen:
                 del query["status"]
-            chips.append(Chip(CARD_LOOKS[status], count, _url("/", query), is_chosen))
+            chips.append(Chip(CARD_LOOKS[status], count, with_query("/", query), is_chosen))
     return chips
 
 
@@ -146,9 +147,6 @@ def _selects(choices: Choices, filters: Filters) -> list[Select]:
         chosen = getattr(filters, name)
         if chosen and chosen not in [value for value, _ in options]:
             options = [*options, (chosen, chosen)]
-        selects.append(Select(name, anything, options, chosen))
+        more = "Others: search their name" if name == "stack" and choices.more_stacks else ""
+        selects.append(Select(name, anything, options, chosen, more))
     return selects
-
-
-def _url(path: str, query: dict[str, str]) -> str:
-    return f"{path}?{urlencode(query)}" if query else path

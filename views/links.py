@@ -1,6 +1,8 @@
-"""Addresses of pages, for answers and mails that leave the browser."""
+"""Addresses of pages."""
 
 from __future__ import annotations
+
+from urllib.parse import urlencode
 
 from flask import current_app, request
 
@@ -12,3 +14,8 @@ def public_url(path: str) -> str:
     settings: Settings = current_app.config["SETTINGS"]
     base = settings.public_url or request.host_url
     return base.rstrip("/") + path
+
+
+def with_query(path: str, query: dict[str, str]) -> str:
+    """A path with its query, without the question mark where there is none."""
+    return f"{path}?{urlencode(query)}" if query else path

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from flask import Flask, url_for
+from flask import Flask, request, url_for
 
 from provisioning.states import CardStatus
 
@@ -128,12 +128,13 @@ def lines_after(text: str) -> list[str]:
 
 def asset(name: str) -> str:
     """The address of a static file; it changes with the content, so that browsers may keep it for a year."""
-    return url_for("static", filename=name, v=_content_hash(name))
+    return _asset(name, request.script_root)
 
 
 @cache
-def _content_hash(name: str) -> str:
-    return hashlib.sha256((_STATIC / name).read_bytes()).hexdigest()[:12]
+def _asset(name: str, script_root: str) -> str:
+    # Made once for each place that a proxy has put the app at: a page of fifty cards has a hundred icons.
+    return url_for("static", filename=name, v=hashlib.sha256((_STATIC / name).read_bytes()).hexdigest()[:12])
 
 
 def _moment(milliseconds: int) -> datetime:

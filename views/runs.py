@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, flash, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -19,6 +18,7 @@ from provisioning.states import StepState
 from provisioning.status import RunView, StepView
 from views import access
 from views.clock import now_ms
+from views.links import with_query
 from views.polling import interval, unchanged
 
 runs = Blueprint("runs", __name__)
@@ -104,9 +104,9 @@ def _list_shown() -> dict[str, object]:
         "stack_id": stack_id,
         "stack_name": page.runs[0].stack_name if stack_id and page.runs else "",
         "now": now_ms(),
-        "first_url": _url("/runs", narrowed),
-        "older_url": _url("/runs", narrowed | {"cursor": page.next_cursor}) if page.next_cursor else "",
-        "poll_url": _url("/fragments/runs", at | {"since": str(page.revision)}),
+        "first_url": with_query("/runs", narrowed),
+        "older_url": with_query("/runs", narrowed | {"cursor": page.next_cursor}) if page.next_cursor else "",
+        "poll_url": with_query("/fragments/runs", at | {"since": str(page.revision)}),
         "poll_every": interval(settings, is_moving=is_moving),
     }
 
@@ -126,7 +126,7 @@ def _run_shown(found: RunView) -> dict[str, object]:
         "log": log_of(run.id, run.engine),
         "may_close": found.can_close and place is not None and place.may("provisioning:full"),
         "now": now_ms(),
-        "poll_url": _url(f"/fragments/runs/{run.id}", query),
+        "poll_url": with_query(f"/fragments/runs/{run.id}", query),
         # A list of 2,000 rows costs both sides half a second: it is asked for less often.
         "poll_every": interval(settings, is_moving=not run.is_finished) * (1 + rows // 500),
     }
@@ -149,7 +149,3 @@ def step_groups(found: RunView, all_of: str = "") -> list[StepGroup]:
             )
         )
     return groups
-
-
-def _url(path: str, query: dict[str, str]) -> str:
-    return f"{path}?{urlencode(query)}" if query else path

@@ -9,11 +9,11 @@ from flask import Blueprint, Response, current_app, render_template, request
 from config import Settings
 from provisioning import run_queries
 from provisioning.polls import dashboard_unchanged, stack_unchanged
-from provisioning.revisions import revision_of
 from provisioning.states import CARD_LOOKS, CardStatus, Look
 from provisioning.status import StackBrief
 from views import access
 from views.clock import now_ms
+from views.links import with_query
 from views.polling import interval, unchanged
 from views.presentation import LISTED
 
@@ -90,15 +90,18 @@ def _resources(count: int) -> str:
 
 def _list_shown() -> dict[str, object]:
     organization_id = access.session_organization() or access.current_place().organization_id
-    reader = access.reader()
-    # Read before the stacks: what changes in between is asked for again.
-    revision = revision_of(organization_id)
-    found = run_queries.list_stacks(reader, organization_id)
-    is_moving = any(one.latest_run is not None and not one.latest_run.is_finished for one in found)
+    q, cursor = request.args.get("q", "").strip()[:200], request.args.get("cursor") or None
+    page = run_queries.list_stacks(access.reader(), organization_id, q=q, cursor=cursor)
+    is_moving = any(one.latest_run is not None and not one.latest_run.is_finished for one in page.stacks)
+    narrowed = {"q": q} if q else {}
+    at = narrowed | ({"cursor": cursor} if cursor else {})
     return {
-        "stacks": [(one, verdict(one)) for one in found],
+        "stacks": [(one, verdict(one)) for one in page.stacks],
+        "q": q,
         "now": now_ms(),
-        "poll_url": f"/fragments/stacks?since={revision}",
+        "first_url": with_query("/stacks", narrowed) if cursor else "",
+        "older_url": with_query("/stacks", narrowed | {"cursor": page.next_cursor}) if page.next_cursor else "",
+        "poll_url": with_query("/fragments/stacks", at | {"since": str(page.revision)}),
         "poll_every": _interval(is_moving),
     }
 

@@ -106,7 +106,7 @@ CREATE TABLE "stack" (
     "engine" TEXT NOT NULL,
     "name" TEXT NOT NULL,
     "lost_after_ms" BIGINT,
-    "last_run_at" BIGINT,
+    "last_run_at" BIGINT NOT NULL,
     "state_lineage" TEXT NOT NULL,
     "state_serial" BIGINT,
     "state_made_at" BIGINT,

@@ -440,3 +440,14 @@ def test_lists_are_answered_from_indexes_in_few_statements(cast: Cast) -> None:
             ask()
         assert len(statements) <= most, statements
         check(allow=UNITED)
+
+
+def test_stacks_are_listed_and_offered_from_indexes(cast: Cast) -> None:
+    stack = Stack.create(organization=cast.organization, engine="terraform", name="prod", created_at=NOW)
+    with plans() as check:
+        queries.choices(cast.organization.id, chosen_stack=stack.id)
+        token = Reader(organization_id=cast.organization.id)
+        run_queries.list_stacks(token)
+        run_queries.list_stacks(token, cursor=f"5.{stack.id}")
+        # The few rows of the recursion, and the statuses of one page's stacks.
+        check(allow=("SCAN found", "CTE Scan on found", "WorkTable Scan", "TEMP B-TREE FOR GROUP BY"))

@@ -76,7 +76,7 @@ def test_runs_are_newest_first_in_pages_and_of_one_stack(cast: Cast, reader: Rea
 
 def test_a_stack_answers_is_it_up(cast: Cast, reader: Reader) -> None:
     failed_run(cast)
-    [brief] = run_queries.list_stacks(reader)
+    [brief] = run_queries.list_stacks(reader).stacks
     assert brief.resources == {"success": 1, "error": 1, "idle": 1}
     assert brief.latest_run is not None
     assert brief.latest_run.status == "failed"
@@ -98,7 +98,7 @@ def test_runs_and_stacks_of_others_are_not_there(cast: Cast) -> None:
         run_queries.get_run(outsider, run, now=NOW)
     with pytest.raises(MissingPermission):
         run_queries.get_stack(outsider, stack)
-    assert run_queries.list_stacks(stranger) == []
+    assert run_queries.list_stacks(stranger).stacks == []
     assert run_queries.list_runs(stranger).runs == []
 
 

@@ -59,6 +59,58 @@ def test_unchanged_polls_are_one_statement(cast: Cast, client_of: ClientOf, stor
         assert len(statements) == 1, statements
 
 
+def many_stacks(cast: Cast, count: int) -> list[Stack]:
+    """Stacks of one organisation, each of which ran later than the one before."""
+    return [
+        Stack.create(
+            organization=cast.organization,
+            engine="terraform",
+            name=f"team-{number:03}",
+            last_run_at=number,
+            created_at=0,
+        )
+        for number in range(count)
+    ]
+
+
+def test_older_stacks_are_a_link_away_and_found_by_name(cast: Cast, client_of: ClientOf) -> None:
+    stacks = many_stacks(cast, 60)
+    client = client_of(cast.viewer)
+    first = client.get("/stacks").text
+    assert first.index(">team-059<") < first.index(">team-010<") and ">team-009<" not in first
+    older = re.search(r'rel="next" href="([^"]+)"', first)
+    assert older is not None
+    second = client.get(unescape(older[1])).text
+    assert ">team-009<" in second and ">team-000<" in second and ">team-010<" not in second
+    assert client.get(poll_url(second)).status_code == 204
+    found = client.get("/stacks?q=TEAM-00").text
+    assert ">team-003<" in found and ">team-013<" not in found and 'value="TEAM-00"' in found
+    # What is typed is no pattern.
+    assert "No stack’s name holds “%”" in client.get("/stacks?q=%25").text
+    address = poll_url(client.get("/stacks?q=team-00").text)
+    Stack.update(name="team-0x").where(Stack.id == stacks[3].id).execute()
+    cast.organization.revision += 1
+    cast.organization.save()
+    answer = client.get(address).text
+    assert ">team-0x<" not in answer and ">team-004<" in answer
+
+
+def test_a_dashboards_filter_offers_the_stacks_that_ran_last_and_the_chosen_one(
+    cast: Cast, client_of: ClientOf, story: Story, told: Told
+) -> None:
+    told(story.planned("web").total(1))
+    stacks = many_stacks(cast, 60)
+    client = client_of(cast.viewer)
+    page = client.get("/").text
+    assert page.count("<option") < 80
+    assert ">team-059</option>" in page and ">team-005</option>" not in page
+    assert "Others: search their name" in page
+    chosen = client.get(f"/?stack={stacks[5].id}").text
+    assert f'<option value="{stacks[5].id}" selected>team-005</option>' in chosen
+    other = Stack.create(organization=cast.other_organization, engine="terraform", name="theirs", created_at=0)
+    assert "theirs" not in client.get(f"/?stack={other.id}").text
+
+
 def test_an_organisation_without_stacks_is_told_how_one_comes(cast: Cast, client_of: ClientOf) -> None:
     assert "No stacks yet" in client_of(cast.viewer).get("/stacks").text
 
