@@ -16,9 +16,9 @@ from ingest.resource_types import display_type
 from models import RESOURCE_TABLES, database
 from provisioning.claims import contract_status
 from provisioning.resources import FACT_COLUMNS, KIND_OF_PREFIX
-from provisioning.states import CardStatus, run_status
+from provisioning.states import CardStatus, RunStatus, run_status
 from provisioning.status import Fault, Progress, ProvisionStatus, RunBrief
-from provisioning.wording import reason_text, verb
+from provisioning.wording import INTERRUPTIONS, reason_text, run_reason, verb
 
 _COLUMNS = (
     "id", "organization_id", "name", "address", "tool_type", "provider", "provider_resource_id", "status",
@@ -30,7 +30,8 @@ _COLUMNS = (
 _RUN_COLUMNS = (
     "id", "organization_id", "engine", "engine_version", "command", "actor", "commit", "job_url", "stack_id", "phase",
     "outcome", "liveness", "reason", "planned_count", "running_count", "completed_count", "failed_count",
-    "interrupted_count", "total_known", "error_summary", "started_at", "ended_at", "last_word_at", "revision",
+    "interrupted_count", "total_known", "error_summary", "started_at", "ended_at", "last_word_at", "closed_by",
+    "revision",
 )  # fmt: skip
 _MOST_FACTS = max(len(columns) for columns in FACT_COLUMNS.values())
 _USUAL_SINCE_MS = 90 * 24 * 3_600_000
@@ -90,7 +91,8 @@ def run_brief(values: Sequence[Any], stack_name: str | None) -> RunBrief:
         stack_name=stack_name or "",
         status=status,
         reason=row["reason"],
-        reason_text=reason_text(row["reason"]),
+        reason_text=run_reason(row["reason"], is_quiet=status is RunStatus.QUIET, closed_by=row["closed_by"]),
+        closed_by=row["closed_by"],
         planned=row["planned_count"],
         running=row["running_count"],
         completed=row["completed_count"],
@@ -154,7 +156,7 @@ def _status(row: Sequence[Any]) -> ProvisionStatus:
         usual_ms=None,
         created_at=one["provisioned_at"] or one["created_at"],
         updated_at=one["state_changed_at"],
-        last_word_at=moving_run.last_word_at if moving_run else None,
+        last_word_at=run.last_word_at if run and (unfinished or one["reason"] in INTERRUPTIONS) else None,
         deleted_at=one["deleted_at"],
         revision=max(one["revision"], run.revision if run else 0),
         facts={name: str(value) for name, value in facts.items() if value},
@@ -163,8 +165,8 @@ def _status(row: Sequence[Any]) -> ProvisionStatus:
 
 def _reason_text(card: CardStatus, reason: str, run: RunBrief | None) -> str:
     """Why the card says what it says, where that needs a reason."""
-    if card is CardStatus.STALLED:
-        return run.reason_text if run is not None else ""
+    if card in (CardStatus.STALLED, CardStatus.PROVISIONING, CardStatus.VALIDATING):
+        return run.reason_text if run is not None and not run.is_finished else ""
     return reason_text(reason) if card in (CardStatus.ERROR, CardStatus.IDLE) else ""
 
 

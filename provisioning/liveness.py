@@ -54,8 +54,8 @@ def _liveness(run: Run, now: int, *, quiet_after_ms: int, lost_after_ms: int) ->
 
 def _set_liveness(organization: Organization, run: Run, wanted: Liveness) -> None:
     run.liveness = wanted
-    run.outcome = RunOutcome.LOST if wanted is Liveness.LOST else None
-    run.reason = "no_word" if wanted is Liveness.LOST else ""
+    if wanted is Liveness.LOST:
+        run.outcome, run.reason = RunOutcome.LOST, "no_word"
     run.revision = next_revision(organization)
     run.save()
     Stack.update(revision=run.revision).where(Stack.id == run.stack_id).execute()

@@ -113,7 +113,9 @@ class _Recording:
         woke = run.liveness != Liveness.LIVE and run.phase != RunPhase.FINISHED
         # Whoever closed the run by hand was wrong where the tool still speaks.
         reopened = bool(run.closed_by) and (accepted > 0 or ends)
+        spoke_again = reopened or run.reason == "spoke_again" or (woke and run.liveness == Liveness.LOST)
         self._take_note_of_word(ends=ends, reopened=reopened)
+        run.reason = "spoke_again" if spoke_again else ""
         if accepted:
             run.received = line_ranges.add(run.received, batch.first, last)
         if is_new or accepted or ends or woke or reopened:
@@ -227,7 +229,7 @@ class _Recording:
             run.phase, run.outcome, run.ended_at = RunPhase.FINISHED, outcome, ended_at
             run.reason = _reason_of_end(outcome, run.end_code)
         else:
-            run.phase, run.outcome, run.ended_at, run.reason = fold.phase, None, None, ""
+            run.phase, run.outcome, run.ended_at = fold.phase, None, None
         memory["phase"] = str(fold.phase)
         run.fold = memory
         run.engine_version = memory.get("engine_version", run.engine_version)

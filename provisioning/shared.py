@@ -12,8 +12,9 @@ from provisioning import queries, run_queries
 from provisioning.errors import NotFound
 from provisioning.readers import Reader
 from provisioning.shares import FoundLink
-from provisioning.states import CardStatus, StepState
+from provisioning.states import CardStatus, RunStatus, StepState
 from provisioning.status import HistoryEntry, ProvisionStatus, RunBrief, RunView, StackView
+from provisioning.wording import run_reason
 
 _ENDED_BADLY = (StepState.FAILED, StepState.INTERRUPTED)
 
@@ -88,6 +89,8 @@ def reduced_brief(run: RunBrief, fields: str) -> RunBrief:
         actor="",
         commit="",
         job_url="",
+        closed_by="",
+        reason_text=run_reason(run.reason, is_quiet=run.status is RunStatus.QUIET, closed_by=""),
         stack_id=None,
         error_summary=run.error_summary if fields == "error" else "",
     )

@@ -72,6 +72,7 @@ class RunBrief:
     status: RunStatus
     reason: str
     reason_text: str
+    closed_by: str
     planned: int
     running: int
     completed: int
@@ -98,6 +99,11 @@ class RunBrief:
     def is_finished(self) -> bool:
         """Whether it ended."""
         return self.ended_at is not None
+
+    @property
+    def fell_silent(self) -> bool:
+        """Whether it is, or ended, without a word: then the time of the last one is told."""
+        return self.status in (RunStatus.QUIET, RunStatus.LOST, RunStatus.INTERRUPTED)
 
     @property
     def not_started(self) -> int:

@@ -21,13 +21,18 @@ _DID = {
     "refresh": "Refreshed",
 }
 
+INTERRUPTIONS = ("interrupted", "closed_by_hand")
+"""The reasons of what was in flight when its run ended without a word about it."""
+
 REASONS = {
     "interrupted": "The run ended while this was in flight; it may exist in part.",
     "incomplete": "The run ended before all of its steps had begun.",
     "not_started": "The run ended before this began.",
     "run_ended": "The run ended without a word how this went.",
     "stream_ended": "Its output stopped without an end.",
+    "quiet": "No word for a while. It may be at work still.",
     "no_word": "No word for longer than its time-out. It may be at work still, or have died.",
+    "spoke_again": "It was taken for lost, and spoke again.",
     "closed_by_hand": "Closed by hand after no more word came.",
     "illegal_move": "Kept in history; it does not follow from the state it was in.",
     "after_the_end": "Kept in history; it came after the step had ended.",
@@ -46,6 +51,13 @@ def reason_text(code: str) -> str:
     return REASONS[code] if code else ""
 
 
+def run_reason(code: str, *, is_quiet: bool, closed_by: str) -> str:
+    """Why a run is as it is; `closed_by` is who closed it by hand, empty where the reader may not know."""
+    if closed_by:
+        return f"Closed by hand by {closed_by} after no more word came."
+    return reason_text("quiet" if is_quiet else code)
+
+
 def verb(status: CardStatus, operation: str | None, planned_action: str | None, *, reason: str = "") -> str:
     """What the card says beside the name, like "Creating", "Creating failed" or "Planned, will update"."""
     doing = _DOING.get(operation or "", "Provisioning")
@@ -57,7 +69,7 @@ def verb(status: CardStatus, operation: str | None, planned_action: str | None, 
         case CardStatus.SUCCESS:
             return _DID.get(operation or "", "Provisioned")
         case CardStatus.ERROR:
-            return f"{doing} interrupted" if reason in ("interrupted", "closed_by_hand") else f"{doing} failed"
+            return f"{doing} interrupted" if reason in INTERRUPTIONS else f"{doing} failed"
         case CardStatus.STALLED:
             return f"{_DOING.get(planned_action or operation or '', doing)}, stalled"
         case CardStatus.DELETED:

@@ -32,6 +32,7 @@ def run_as_json(found: RunBrief) -> dict[str, Any]:
         "outcome": outcome,
         "liveness": str(found.status) if found.status in ("quiet", "lost") else "live",
         "reason": found.reason_text,
+        "closedBy": found.closed_by or None,
         "planned": found.planned if found.total_known else None,
         "running": found.running,
         "completed": found.completed,

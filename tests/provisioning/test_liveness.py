@@ -80,7 +80,7 @@ def test_a_late_line_brings_a_lost_run_and_its_resources_back(cast: Cast, story:
     story.done("web").started("db")
     tell(cast.organization.id, story.lines[4:], NOW + 2_000_000)
     run = Run.get()
-    assert (run.liveness, run.outcome, run.reason) == ("live", None, "")
+    assert (run.liveness, run.outcome, run.reason) == ("live", None, "spoke_again")
     assert (resource_at("web").card_status, resource_at("db").card_status) == ("success", "provisioning")
     assert status_counts(cast.organization.id) == counted_from_rows(cast.organization.id)
 
