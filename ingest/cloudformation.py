@@ -1,20 +1,29 @@
-"""CloudFormation's stack events, one event object a line, oldest first, of one stack.
+"""CloudFormation's stack events, one event object a line, oldest first, of one stack and the stacks nested in it.
 
 Format: DescribeStackEvents of the CloudFormation API (botocore data/cloudformation/2010-05-15): StackId, EventId,
 StackName, LogicalResourceId, PhysicalResourceId, ResourceType, Timestamp, ResourceStatus, ResourceStatusReason; the
 others are not read, ResourceProperties least of all: they hold parameters in clear. An address is a logical id. A first
 line `{"ChangeSet": {"Changes": […]}}` with DescribeChangeSet's changes gives the total.
 
+Whoever reads the events of nested stacks too adds three fields of its own, for no event of CloudFormation says them:
+- `NestedStackPath`, on events and changes of a nested stack: the logical ids of the nested stacks from the root down to
+  it, joined by `/`. It stands before the logical id in the address (`Network/Subnet`). A logical id has no `/`, so no
+  two resources share an address.
+- `NestedCause`, true on a failed row of a nested stack in its parent: what failed inside is told by rows of its own.
+- `NestedChanges`, true on a nested stack in a change set: its own changes are in the same list.
+
 How the fold should treat it:
 - The stack's own row (PhysicalResourceId equals StackId) speaks of the run: RUN_INFO while it goes on (`operation`:
   plan, apply, destroy, rollback or cleanup), RUN_ENDED at its end. Every end that follows a rollback is `failed`, also
   UPDATE_ROLLBACK_COMPLETE: there the resources still stand, at their old version, as their own rows say.
 - A rollback that somebody asked for is CANCELLING.
-- TOTAL counts the changes, a replacement twice: its old half is deleted in the clean-up. Rolling back adds steps.
+- A nested stack's own row is LOG: its parent has a row for it, which is the step, and only the root's end ends the run.
+- TOTAL counts the changes, a replacement twice: its old half is deleted in the clean-up. Rolling back adds steps. There
+  is none where a nested stack is changed and its changes are not told: they are steps too, and nobody knows how many.
 - A resource's row is STARTED, DONE or FAILED. CREATE_IN_PROGRESS comes twice, the second time with the id. A row that
-  failed only because another did ("Resource creation cancelled") is FAILED without a diagnostic, so that it never looks
-  like the cause. After a rollback one address may have a `create` that is done and a `delete` that is done after it:
-  the later one tells what is there.
+  failed only because another did ("Resource creation cancelled", or a nested stack by a resource whose own row is told)
+  is FAILED without a diagnostic, so that it never looks like the cause. After a rollback one address may have a
+  `create` that is done and a `delete` that is done after it: the later one tells what is there.
 - An import is `create` with the fact `logical`: `import`. A replacement is not marked: it is an `update`, and a
   `delete` in the clean-up.
 - DELETE_SKIPPED and EXPORT_COMPLETE are DONE `forget`: the resource exists and is no longer this stack's.
@@ -31,6 +40,8 @@ from ingest.outputs import provider_id
 from ingest.resource_types import classify
 from ingest.text import MOST_DETAIL, MOST_SUMMARY, clean, clean_line, fits_an_index, ms_of_rfc3339
 
+NESTED_STACK = "AWS::CloudFormation::Stack"
+"""The type of a nested stack in its parent, and of every stack in its own events."""
 EXPECTED = "stack events of CloudFormation, one event object a line, oldest first"
 
 _ACTIONS = {"CREATE": "create", "UPDATE": "update", "DELETE": "delete", "IMPORT": "create", "EXPORT": "forget"}
@@ -39,6 +50,9 @@ _STATUS = re.compile(r"(CREATE|UPDATE|DELETE|IMPORT|EXPORT)_(IN_PROGRESS|COMPLET
 _ROLLBACK = re.compile(r"(?:(IMPORT|EXPORT|UPDATE)_)?ROLLBACK_(IN_PROGRESS|COMPLETE|FAILED)")
 _OPERATIONS = {"CREATE": "apply", "UPDATE": "apply", "IMPORT": "apply", "EXPORT": "apply", "DELETE": "destroy"}
 _COLLATERAL = re.compile(r"Resource (?:creation|update|deletion|import) cancell?ed\.?")
+# "Embedded stack arn:… was not successfully updated. Currently in UPDATE_ROLLBACK_IN_PROGRESS with reason: The
+# following resource(s) failed to update: [Fleet]." Any other reason of a nested stack is its own, such as a time-out.
+_FAILED_INSIDE = re.compile(r"The following resource\(s\) failed to ")
 _ASKED_FOR = re.compile(r"User Initiated|(?:Rollback|Cancel\w*) requested by user", re.IGNORECASE)
 _ROLLED_BACK = {
     "ROLLBACK_COMPLETE": "Rolled back: what was created is deleted again, and the stack must be deleted too.",
@@ -68,7 +82,7 @@ def parse_line(number: int, text: str) -> Change | Ignored | None:
     return _Event(number, line).read()
 
 
-def _change_set(number: int, change_set: object) -> Change | Ignored:
+def _change_set(number: int, change_set: object) -> Change | Ignored | None:
     changes = change_set.get("Changes") if isinstance(change_set, dict) else None
     if not isinstance(change_set, dict) or not isinstance(changes, list):
         return Ignored(number, "The change set has no list of changes. Expected: the answer of DescribeChangeSet.")
@@ -78,6 +92,8 @@ def _change_set(number: int, change_set: object) -> Change | Ignored:
             # DescribeChangeSet wraps each change in ResourceChange.
             inner = change.get("ResourceChange")
             found = inner if isinstance(inner, dict) else change
+            if found.get("ResourceType") == NESTED_STACK and found.get("NestedChanges") is not True:
+                return None
             total += 2 if found.get("Replacement") == "True" else 1
     return Change(
         sequence=number,
@@ -95,19 +111,25 @@ class _Event:
         self.number = number
         self.at = ms_of_rfc3339(line.get("Timestamp"))
         self.status = clean_line(line.get("ResourceStatus"), 100)
-        self.address = clean_line(line.get("LogicalResourceId"), MOST_DETAIL)
+        self.path = clean_line(line.get("NestedStackPath"), MOST_DETAIL)
+        self.has_unreadable_path = "NestedStackPath" in line and not self.path
+        logical_id = clean_line(line.get("LogicalResourceId"), MOST_DETAIL)
+        self.address = f"{self.path}/{logical_id}" if self.path and logical_id else logical_id
         self.tool_type = clean_line(line.get("ResourceType"), 200)
         self.physical_id = line.get("PhysicalResourceId")
         self.reason = clean(line.get("ResourceStatusReason"), MOST_DETAIL)
         stack_id = line.get("StackId")
         self.is_stack = isinstance(stack_id, str) and bool(stack_id) and self.physical_id == stack_id
+        self.is_told_inside = line.get("NestedCause") is True and bool(_FAILED_INSIDE.search(self.reason))
 
     def _change(self, kind: ChangeKind, **values: Any) -> Change:
         return Change(sequence=self.number, kind=kind, occurred_at=self.at, **values)
 
     def read(self) -> Change | Ignored | None:
+        if self.has_unreadable_path:
+            return Ignored(self.number, "The event is of a nested stack, and does not say which.")
         if self.is_stack:
-            return self._of_stack()
+            return self._of_nested_stack() if self.path else self._of_stack()
         if not self.address:
             return Ignored(self.number, f"The event names no resource. Expected: {EXPECTED}.")
         if not fits_an_index(self.address):
@@ -150,6 +172,14 @@ class _Event:
             ChangeKind.RUN_ENDED, outcome="failed", message=" ".join(part for part in (told, message) if part)
         )
 
+    def _of_nested_stack(self) -> Change | Ignored:
+        if not fits_an_index(self.path):
+            return Ignored(self.number, "The event names nested stacks whose path is longer than 1,500 bytes.")
+        if isinstance(self._of_stack(), Ignored):
+            return self._unknown()
+        message = clean_line(f"{self.status}: {self.reason}" if self.reason else self.status)
+        return self._change(ChangeKind.LOG, address=self.path, tool_type=NESTED_STACK, message=message)
+
     def _run_info(self, operation: str, message: str) -> Change:
         return self._change(ChangeKind.RUN_INFO, message=message, facts={"operation": operation})
 
@@ -178,6 +208,8 @@ class _Event:
             return self._step(kind, action, message=clean_line(self.reason), facts=facts)
         if _COLLATERAL.fullmatch(self.reason):
             return self._step(kind, action, message="Cancelled, because another resource failed.", facts=facts)
+        if self.is_told_inside:
+            return self._step(kind, action, message=clean_line(self.reason), facts=facts)
         head, _, rest = self.reason.partition("\n")
         diagnostic = Diagnostic(
             severity="error",

@@ -180,3 +180,11 @@ def of_stack(status: str, why: str = "") -> dict[str, Any]:
     return stack_event(
         status, "shop", PhysicalResourceId=STACK_ID, ResourceType="AWS::CloudFormation::Stack", ResourceStatusReason=why
     )
+
+
+def in_nested_stack(event: dict[str, Any], path: str = "Network") -> dict[str, Any]:
+    """An event as it is told of a nested stack, whose id is not the root's."""
+    nested_id = STACK_ID.replace("shop", f"shop-{path.replace('/', '-')}")
+    is_own = event["PhysicalResourceId"] == STACK_ID
+    moved = {"StackId": nested_id, "NestedStackPath": path}
+    return event | moved | ({"PhysicalResourceId": nested_id} if is_own else {})

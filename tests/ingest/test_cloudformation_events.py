@@ -7,7 +7,18 @@ import json
 import pytest
 
 from ingest.change import ChangeKind
-from tests.ingest.lines import SENTINEL, STACK_ID, everything, nothing, of_stack, one, read, reason, stack_event
+from tests.ingest.lines import (
+    SENTINEL,
+    STACK_ID,
+    everything,
+    in_nested_stack,
+    nothing,
+    of_stack,
+    one,
+    read,
+    reason,
+    stack_event,
+)
 
 
 @pytest.mark.parametrize(
@@ -156,14 +167,85 @@ def test_a_change_set_gives_the_total_with_replacements_twice() -> None:
         assert (change.kind, change.total, change.occurred_at) == (ChangeKind.TOTAL, 5, at)
 
 
-def test_a_nested_stack_is_a_resource_of_its_parent() -> None:
-    nested = stack_event(
-        "CREATE_COMPLETE",
-        "Network",
-        ResourceType="AWS::CloudFormation::Stack",
-        PhysicalResourceId=STACK_ID.replace("shop", "shop-Network"),
+def nested_row(status: str, why: str = "", **rest: object) -> dict[str, object]:
+    """The row of a nested stack in its parent."""
+    nested_id = STACK_ID.replace("shop", "shop-Network")
+    kind = "AWS::CloudFormation::Stack"
+    return stack_event(
+        status, "Network", ResourceType=kind, PhysicalResourceId=nested_id, ResourceStatusReason=why, **rest
     )
-    assert one("cloudformation", nested).kind is ChangeKind.DONE
+
+
+EMBEDDED = "Embedded stack arn:aws:cloudformation:eu-west-1:123456789012:stack/shop-Network/2f1c was not successfully "
+FAILED_INSIDE = (
+    EMBEDDED + "created: The following resource(s) failed to create: [Subnet].",
+    EMBEDDED
+    + "updated. Currently in UPDATE_ROLLBACK_IN_PROGRESS with reason: The following resource(s) failed to update: "
+    "[Subnet].",
+    EMBEDDED + "deleted: The following resource(s) failed to delete: [Subnet]. ",
+)
+
+
+def test_a_nested_stack_is_a_resource_of_its_parent() -> None:
+    change = one("cloudformation", nested_row("CREATE_COMPLETE"))
+    assert (change.kind, change.address) == (ChangeKind.DONE, "Network")
+
+
+def test_a_resource_of_a_nested_stack_has_the_way_to_it_in_its_address() -> None:
+    why = "no free addresses"
+    failed = in_nested_stack(stack_event("CREATE_FAILED", "Subnet", ResourceStatusReason=why), "Network/Inner")
+    change = one("cloudformation", failed)
+    assert (change.kind, change.address) == (ChangeKind.FAILED, "Network/Inner/Subnet")
+    assert change.diagnostic is not None
+    assert (change.diagnostic.summary, change.diagnostic.where) == (why, "AWS::RDS::DBInstance Network/Inner/Subnet")
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["CREATE_IN_PROGRESS", "CREATE_COMPLETE", "CREATE_FAILED", "DELETE_COMPLETE", "ROLLBACK_IN_PROGRESS",
+     "ROLLBACK_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"],
+)  # fmt: skip
+def test_a_nested_stacks_own_row_neither_ends_the_run_nor_says_what_it_does(status: str) -> None:
+    change = one("cloudformation", in_nested_stack(of_stack(status, "User Initiated")))
+    assert (change.kind, change.address, change.message) == (ChangeKind.LOG, "Network", f"{status}: User Initiated")
+    assert (change.outcome, dict(change.facts)) == ("", {})
+
+
+@pytest.mark.parametrize("why", FAILED_INSIDE)
+def test_a_nested_stack_that_failed_by_what_is_told_inside_is_never_the_cause(why: str) -> None:
+    change = one("cloudformation", nested_row("UPDATE_FAILED", why, NestedCause=True))
+    assert (change.kind, change.diagnostic, change.message) == (ChangeKind.FAILED, None, why.strip())
+
+
+@pytest.mark.parametrize(
+    ("why", "told_inside"),
+    [
+        *((why, None) for why in FAILED_INSIDE),
+        (EMBEDDED + "created: Stack creation time exceeded the specified timeout", True),
+        ("Output 'VpcId' not found in stack", True),
+    ],
+)
+def test_a_nested_stack_whose_cause_nobody_else_tells_is_the_cause(why: str, told_inside: bool | None) -> None:
+    change = one("cloudformation", nested_row("CREATE_FAILED", why, NestedCause=told_inside))
+    assert change.diagnostic is not None
+    assert change.diagnostic.summary == why.strip()
+
+
+def test_a_change_set_has_a_total_only_where_the_changes_of_its_nested_stacks_are_told() -> None:
+    nested = {"Action": "Modify", "LogicalResourceId": "Network", "ResourceType": "AWS::CloudFormation::Stack"}
+    inner = {"Action": "Add", "LogicalResourceId": "Subnet", "ResourceType": "AWS::EC2::Subnet"}
+    told = [nested | {"NestedChanges": True}, inner | {"NestedStackPath": "Network"}]
+    assert one("cloudformation", {"ChangeSet": {"Changes": told}}).total == 2
+    assert nothing("cloudformation", {"ChangeSet": {"Changes": [nested, inner]}})
+    assert nothing("cloudformation", {"ChangeSet": {"Changes": [*told, {"ResourceChange": nested}]}})
+
+
+def test_an_event_whose_nested_stack_cannot_be_read_is_left_out() -> None:
+    ends = in_nested_stack(of_stack("CREATE_COMPLETE"))
+    for path in ("", " \x00", 5, None):
+        assert "does not say which" in reason("cloudformation", ends | {"NestedStackPath": path})
+    assert "1,500 bytes" in reason("cloudformation", ends | {"NestedStackPath": "x/" * 1_000})
+    assert "status" in reason("cloudformation", in_nested_stack(of_stack("TELEPATHY")))
 
 
 def test_an_update_that_fails_and_rolls_back_tells_each_step() -> None:

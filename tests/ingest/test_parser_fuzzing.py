@@ -17,6 +17,7 @@ from tests.ingest.lines import (
     SAMPLES,
     diagnostic,
     hook,
+    in_nested_stack,
     of_stack,
     parsed,
     planned,
@@ -113,6 +114,9 @@ _CLOUDFORMATION = [
     stack_event("DELETE_SKIPPED"),
     of_stack("UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated"),
     of_stack("UPDATE_ROLLBACK_COMPLETE"),
+    in_nested_stack(of_stack("CREATE_COMPLETE")),
+    in_nested_stack(stack_event("CREATE_FAILED", ResourceStatusReason="no"), "Network/Inner"),
+    stack_event("CREATE_FAILED", NestedCause=True, ResourceStatusReason="The following resource(s) failed to create"),
     {"ChangeSet": {"Changes": [{"Action": "Modify", "Replacement": "True"}, {"ResourceChange": {"Action": "Add"}}]}},
 ]
 _OBJECTS = {

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ingest.state import read_state
-from tests.ingest.lines import SAMPLES, SENTINEL, everything, of_stack, read, sample, stack_event, step
+from tests.ingest.lines import SAMPLES, SENTINEL, everything, in_nested_stack, of_stack, read, sample, stack_event, step
 
 _KEPT_OF_TERRAFORM = frozenset(
     {"@level", "@message", "@module", "@timestamp", "type", "addr", "resource_type", "action", "operation", "severity",
@@ -23,7 +23,7 @@ _KEPT_OF_TERRAFORM = frozenset(
 _KEPT_OF_PULUMI = frozenset({"op", "urn", "type", "parent", "severity", "message", "result"})
 _KEPT_OF_CLOUDFORMATION = frozenset(
     {"StackId", "LogicalResourceId", "PhysicalResourceId", "ResourceType", "Timestamp", "ResourceStatus",
-     "ResourceStatusReason", "Replacement"}
+     "ResourceStatusReason", "Replacement", "NestedStackPath"}
 )  # fmt: skip
 
 
@@ -104,6 +104,7 @@ def test_cloudformations_events_keep_no_value() -> None:
         {"ChangeSet": {"Changes": [change], "Parameters": [{"ParameterValue": "x"}]}},
         of_stack("CREATE_IN_PROGRESS"),
         stack_event("CREATE_COMPLETE", ResourceProperties='{"MasterUserPassword": "x"}', ClientRequestToken="x"),
+        in_nested_stack(stack_event("CREATE_COMPLETE", ResourceProperties='{"MasterUserPassword": "x"}')),
         of_stack("CREATE_COMPLETE"),
     ]
     assert_nothing_passes("cloudformation", lines, _KEPT_OF_CLOUDFORMATION)
