@@ -103,7 +103,8 @@ def get_run(reader: Reader, run_id: str, *, now: int) -> RunView:
     ended = run.ended_at or max(now, run.started_at + 1)
     usual = _usual_of_steps(rows, now)
     steps = [_step_view(one, run, ended, usual.get((one.resource, one.action))) for one in rows]
-    steps.sort(key=lambda step: _STEP_ORDER[step.state])
+    # Of what failed, the causes first: a step without an error of its own only fell with another.
+    steps.sort(key=lambda step: (_STEP_ORDER[step.state], step.state is StepState.FAILED and step.fault is None))
     faults = [
         Fault(one["summary"], one.get("detail", ""), one.get("where") or one.get("address", ""))
         for one in row.fold.get("faults", [])

@@ -39,6 +39,13 @@ def test_a_run_lists_what_failed_first_and_what_never_began(cast: Cast, reader: 
     assert (view.run.not_started, view.run.count_label) == (1, "1 of 3, 1 failed")
 
 
+def test_of_what_failed_the_causes_come_first(cast: Cast, reader: Reader) -> None:
+    story = Story(start=NOW).started("web").started("db").failed("web").failed("db").error("db", "no such subnet")
+    tell(cast.organization.id, story.lines, NOW + 60_000, end="1")
+    view = run_queries.get_run(reader, Run.get().id, now=NOW + 60_000)
+    assert [(step.name, step.fault is not None) for step in view.steps] == [("orders", True), ("web", False)]
+
+
 def test_the_bars_of_a_run_lie_within_its_time(cast: Cast, reader: Reader) -> None:
     failed_run(cast)
     for step in run_queries.get_run(reader, Run.get().id, now=NOW + 60_000).steps:
