@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from provisioning.shares import MOST_ORIGINS
 
@@ -19,6 +19,7 @@ Kind = Literal["server", "webService", "database", "domain"]
 Source = Literal["sst", "api", "manual"]
 State = Literal["provisioning", "provisioned", "failed", "deprovisioning"]
 Fields = Literal["status", "error", "details"]
+Label = Annotated[str | None, Field(description="A badge's left side, where it is not the name.")]
 Moment = Annotated[int, Field(ge=0, description="Milliseconds since 1970, UTC.")]
 
 
@@ -67,6 +68,14 @@ class Provision(Answer):
     deletedAt: Moment | None = None
 
 
+class ProvisionWithFacts(Provision):
+    """A resource as it is after it was entered or set by hand."""
+
+    note: str
+    facts: Annotated[dict[str, str], Field(description="What is the type's own and known.")]
+    url: str
+
+
 class Run(Answer):
     """One invocation of a tool."""
 
@@ -85,6 +94,7 @@ class Run(Answer):
     outcome: Literal["succeeded", "failed", "cancelled", "interrupted", "lost"] | None
     liveness: Literal["live", "quiet", "lost"]
     reason: str
+    closedBy: Annotated[str | None, Field(description="The member who closed a lost run by hand.")]
     planned: Annotated[int | None, Field(description="Null while the tool has told no total.")]
     running: int
     completed: int
@@ -120,6 +130,30 @@ class Fault(Answer):
     where: str
 
 
+class LogLine(Answer):
+    """One line of a run's log."""
+
+    number: int
+    at: Moment
+    level: Literal["error", "warning", "info"]
+    text: str
+    detail: str | None
+    where: str | None
+    address: str | None
+    stepId: str | None
+    provisionId: str | None
+
+
+class Log(Answer):
+    """A part of a run's log, the oldest line first."""
+
+    lines: list[LogLine]
+    before: Annotated[int | None, Field(description="Asks for the lines before these; null: these are the first.")]
+    removedAt: Annotated[
+        int | None, Field(description="When the tool's words were removed for their age; milliseconds since 1970, UTC.")
+    ]
+
+
 class RunWithSteps(Run):
     """A run with its steps."""
 
@@ -149,6 +183,14 @@ class StackWithResources(Stack):
     provisions: list[Provision]
     provisionsLeftOut: int
     runs: list[Run]
+
+
+class TimeOutInForce(Answer):
+    """After how long a silence a stack's runs are called lost, and where that comes from."""
+
+    id: str
+    lostAfterMs: Annotated[int, Field(ge=0, description="Milliseconds.")]
+    origin: Literal["set", "learnt", "setting"]
 
 
 class Event(Answer):
@@ -192,7 +234,7 @@ class Stacks(Page):
     items: list[Stack]
 
 
-class Events(Page):
+class History(Page):
     """A page of events."""
 
     items: list[Event]
@@ -249,25 +291,61 @@ class ShareLinkWanted(BaseModel):
     ] = []
 
 
-class Taken(BaseModel):
+class Taken(Answer):
     """What became of what was sent, in lines."""
 
     run: str
     url: str
     accepted: int
-    repeated: int
-    missing: list[list[int]]
+    repeated: Annotated[int, Field(description="Of them, those that had arrived before.")]
+    missing: Annotated[list[list[int]], Field(description="First and last number of lines that have not arrived.")]
 
 
-class Problem(BaseModel):
-    """Problem details (RFC 9457)."""
+class LeftOut(Answer):
+    """A line that was left out, and why."""
+
+    line: int
+    reason: str
+
+
+class TakenBatch(Taken):
+    """What became of a batch of a tool's lines."""
+
+    ignored: Annotated[list[LeftOut], Field(description="The first 100 lines that were left out.")]
+    ignoredCount: int
+
+
+class Faulty(Answer):
+    """One field that does not fit."""
+
+    field: str
+    detail: str
+
+
+class Candidate(Answer):
+    """One of several resources that have the id."""
+
+    resourceId: str
+    name: str
+    stack: str
+    dock: str
+
+
+class Problem(Answer):
+    """Problem details (RFC 9457). Optional members are left out where there is nothing to say."""
 
     type: str
     title: str
     status: int
     detail: str
-    field: str | None = None
-    remedy: str | None = None
+    field: Annotated[str | None, Field(description="What does not fit.")] = None
+    remedy: Annotated[str | None, Field(description="The way out.")] = None
+    faults: Annotated[list[Faulty] | None, Field(description="Every field that does not fit.")] = None
+    candidates: Annotated[list[Candidate] | None, Field(description="With 409: which ones have the id.")] = None
+
+
+class OpenApi(RootModel[dict[str, object]]):
+    """An OpenAPI document (https://spec.openapis.org/oas/v3.1.0)."""
 
 
 # --- Parameters
@@ -312,6 +390,13 @@ class OfRun(BaseModel):
     rev: Annotated[int | None, Field(ge=0, description="The revision that is known.")] = None
 
 
+class OfLog(BaseModel):
+    """Parameters of a run's log."""
+
+    before: Annotated[int | None, Field(ge=0, le=9_999_999_999, description="A line's number: earlier ones.")] = None
+    q: Annotated[str | None, Field(description="A piece of a line, of its address or of its error.")] = None
+
+
 class OfEvents(OfList):
     """Parameters of the list of events."""
 
@@ -324,4 +409,4 @@ class OfBadge(BaseModel):
 
     style: Literal["flat", "flat-square", "for-the-badge", "card"] = "flat"
     look: Annotated[Literal["light", "dark", "auto"], Field(description="Of the style card.")] = "auto"
-    label: Annotated[str | None, Field(description="The left side, where it is not the stack's name.")] = None
+    label: Label = None

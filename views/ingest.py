@@ -23,6 +23,7 @@ ingest = Blueprint("ingest", __name__, url_prefix="/api/v1/ingest")
 _MOST_IGNORED_TOLD = 100
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class IngestParameters(BaseModel):
@@ -30,16 +31,25 @@ class IngestParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    run: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-    stack: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-    seq: Annotated[int, Field(ge=0, le=2_000_000_000)]
-    end: Annotated[str, StringConstraints(pattern=r"^(eof|-?\d{1,5})$")] | None = None
-    sent: Annotated[int, Field(ge=0, le=10**14)] | None = None
-    dock: Text = ""
-    command: Text = ""
-    actor: Text = ""
+    run: Annotated[_Name, Field(description="The sender's own key of the run: the same in each batch.")]
+    stack: Annotated[_Name, Field(description="The stack's name; it is made where there is none.")]
+    seq: Annotated[int, Field(ge=0, le=2_000_000_000, description="The number of the first line in the run.")]
+    end: Annotated[
+        Annotated[str, StringConstraints(pattern=r"^(eof|-?\d{1,5})$")] | None,
+        Field(description="With the last batch: the tool's exit code, or `eof` where it is not known."),
+    ] = None
+    sent: Annotated[
+        int | None, Field(ge=0, le=10**14, description="The sender's clock: milliseconds since 1970, UTC.")
+    ] = None
+    dock: Annotated[Text, Field(description="A dock's name.")] = ""
+    command: Annotated[Text, Field(description="Like terraform apply.")] = ""
+    actor: Annotated[Text, Field(description="Who or what runs it.")] = ""
     commit: Text = ""
-    job_url: Annotated[str, StringConstraints(max_length=2_000, pattern=r"^(https?://\S+)?$")] = ""
+    job_url: Annotated[
+        str,
+        StringConstraints(max_length=2_000, pattern=r"^(https?://\S+)?$"),
+        Field(description="The address of the CI job."),
+    ] = ""
 
 
 @ingest.post("/<source>")

@@ -30,7 +30,7 @@ def page(run_id: str) -> str:
 
 @logs.get("/api/v1/runs/<run_id>/log")
 def as_json(run_id: str) -> ResponseReturnValue:
-    """The same as JSON; `before` is the number to ask for earlier lines with, null where these are the first."""
+    """A run's log, the latest lines last; with `q`, the lines that hold it; with `before`, those before that line."""
     _, log = _found(run_id)
     lines = [
         {
