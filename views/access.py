@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import NoReturn, Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
 from flask import Request, Response, abort, current_app, g, redirect, request, session
@@ -32,7 +32,7 @@ from htmx_flask import make_response
 from werkzeug.wrappers import Response as AnyResponse
 
 from provisioning.errors import MissingPermission, NotAMember, NotFound
-from provisioning.permissions import Person, Place, find_person, givers, level_allows, require
+from provisioning.permissions import Person, Place, givers, require
 from provisioning.readers import Reader
 from provisioning.tokens import TokenIdentity, find_token
 from views.clock import now_ms
@@ -347,28 +347,6 @@ def _allowed(found: Found | None, permission: str) -> Found:
         raise NotFound("There is no such page, or it belongs to an organisation that you are not a member of.")
     require(who, found.organization_id, permission)
     return found
-
-
-def confirm_poll(level: str | None, needed: str = "provisioning:read") -> None:
-    """Let a poll through by the level that its own SQL found for the reader in the area of `needed`, or end it.
-
-    None means that the SQL found no row: the session has ended, or the reader is no member (any more).
-    """
-    mark_checked()
-    area, _, least = needed.partition(":")
-    if level is not None and level_allows(level, least):
-        return
-    _refuse_poll(f"{area}:{least}", is_member=level is not None)
-
-
-def _refuse_poll(permission: str, *, is_member: bool) -> NoReturn:
-    identity = session_identity()
-    if identity is None or find_person(*identity) is None:
-        abort(sign_in_first())
-    organization_id = session_organization()
-    if not is_member or organization_id is None:
-        raise NotAMember("There is no such page, or it belongs to an organisation that you are not a member of.")
-    raise MissingPermission(permission, organization_id, givers=givers(organization_id))
 
 
 # --- The way in

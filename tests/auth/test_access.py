@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from models import Membership, Role, User
+from models import Membership, User
 from provisioning.audit import COMMAND_LINE
 from provisioning.tokens import create_token, revoke_token, tokens
 from tests.harness.cast import NOW, Cast, make_member, sign_in
@@ -131,49 +131,38 @@ def test_who_may_read_provisioning_nowhere_is_told_so(client: FlaskClient, cast:
     assert "provisioning:read" in answer.text
 
 
+@pytest.mark.parametrize("path", ["/fragments/operations", "/fragments/runs", "/fragments/stacks"])
+@pytest.mark.parametrize("since", [0, -1])
 class TestAPoll:
-    @pytest.fixture(autouse=True)
-    def route(self, add_route: AddRoute) -> None:
-        """A poll whose SQL finds the reader's level in the current organisation."""
+    """Of an organisation as it is (0: nothing has happened in it yet), and of one that has changed."""
 
-        def poll() -> str:
-            identity = access.session_identity()
-            assert identity is not None
-            row = (
-                User.select(Role.provisioning)
-                .join(Membership, on=(Membership.user == User.id))
-                .join(Role, on=(Role.id == Membership.role))
-                .where(
-                    User.id == identity[0],
-                    User.version == identity[1],
-                    Membership.organization == access.session_organization(),
-                )
-                .tuples()
-                .first()
-            )
-            access.confirm_poll(row[0] if row else None)
-            return "polled"
-
-        add_route("/poll", POLL, poll)
-
-    @pytest.mark.parametrize(("who", "status"), [("owner", 200), ("viewer", 200), ("outsider", 403), ("stranger", 404)])
-    def test_goes_by_the_level_that_its_own_query_found(
-        self, client: FlaskClient, cast: Cast, who: str, status: int
+    @pytest.mark.parametrize(("who", "is_let_in"), [("owner", True), ("viewer", True), ("outsider", False)])
+    def test_goes_by_the_role(
+        self, client: FlaskClient, cast: Cast, path: str, since: int, who: str, is_let_in: bool
     ) -> None:
         sign_in(client, cast.by_name(who), cast.organization)
-        assert client.get("/poll", headers={"HX-Request": "true"}).status_code == status
+        answer = client.get(f"{path}?since={since}", headers={"HX-Request": "true"})
+        expected = 204 if since == 0 else 200
+        assert answer.status_code == (expected if is_let_in else 403)
 
-    def test_ends_with_the_session(self, client: FlaskClient, cast: Cast) -> None:
+    def test_ends_with_the_session(self, client: FlaskClient, cast: Cast, path: str, since: int) -> None:
         sign_in(client, cast.owner)
         User.update(version=User.version + 1).execute()
-        answer = client.get("/poll", headers={"HX-Request": "true", "HX-Current-URL": "http://localhost/runs?page=2"})
+        shown_by = {"HX-Request": "true", "HX-Current-URL": "http://localhost/runs?page=2"}
+        answer = client.get(f"{path}?since={since}", headers=shown_by)
         assert answer.status_code == 401
         assert answer.headers["HX-Redirect"] == "/signin?next=/runs%3Fpage%3D2"
 
-    def test_ends_with_the_membership(self, client: FlaskClient, cast: Cast) -> None:
+    def test_ends_with_the_membership(self, client: FlaskClient, cast: Cast, path: str, since: int) -> None:
         sign_in(client, cast.viewer)
         Membership.delete().where(Membership.user == cast.viewer).execute()
-        assert client.get("/poll", headers={"HX-Request": "true"}).status_code == 404
+        assert client.get(f"{path}?since={since}", headers={"HX-Request": "true"}).status_code == 404
+
+    def test_of_another_organisation_is_not_answered(
+        self, client: FlaskClient, cast: Cast, path: str, since: int
+    ) -> None:
+        sign_in(client, cast.stranger, cast.organization)
+        assert client.get(f"{path}?since={since}", headers={"HX-Request": "true"}).status_code == 404
 
 
 class TestATokenOfTheApi:
