@@ -65,6 +65,9 @@ class Settings:
     keep_plan_logs_days: int = _setting(
         30, "Days after its end that the log of a run that only planned is kept; 0: for ever."
     )
+    keep_ended_shares_days: int = _setting(
+        90, "Days after its end that a share link still says that it has ended; 0: for ever."
+    )
     session_days: int = _setting(30, "Days after which a signed-in browser must sign in again.")
     log_level: str = _setting("INFO", "Least level of log lines: DEBUG, INFO, WARNING or ERROR.")
 

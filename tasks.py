@@ -24,7 +24,7 @@ from provisioning import liveness, retention
 
 log = logging.getLogger("slipway.worker")
 
-_REMOVE_OLD_LOGS_EVERY_S = 3_600
+_REMOVE_WHAT_IS_OLD_EVERY_S = 3_600
 
 QUEUE_FILE = "queue.sqlite3"
 
@@ -75,6 +75,19 @@ def make_queue(settings: Settings) -> Huey:
         if removed:
             log.info("The logs of %d runs were old and are removed", removed)
 
+    @queue.task(expires=timedelta(hours=1))
+    def remove_ended_shares() -> None:
+        """Remove the share links that ended longer ago than the settings keep them."""
+        try:
+            removed = retention.remove_ended_shares(
+                time.time_ns() // 1_000_000, keep_days=settings.keep_ended_shares_days
+            )
+        except Exception:
+            database.close()
+            raise
+        if removed:
+            log.info("%d share links had ended long ago and are removed", removed)
+
     # Of a worker's two threads one at most waits for providers; the other one keeps the watch.
     at_docks = threading.Lock()
 
@@ -95,6 +108,7 @@ def make_queue(settings: Settings) -> Huey:
     queue.watch = watch
     queue.sync_docks = sync_docks
     queue.remove_old_logs = remove_old_logs
+    queue.remove_ended_shares = remove_ended_shares
     return queue
 
 
@@ -120,9 +134,10 @@ def run_worker(settings: Settings) -> None:
                 except Exception:
                     log.exception("The queue of background work cannot be reached")
             if time.monotonic() >= self._next_removal:
-                self._next_removal = time.monotonic() + _REMOVE_OLD_LOGS_EVERY_S
+                self._next_removal = time.monotonic() + _REMOVE_WHAT_IS_OLD_EVERY_S
                 try:
                     queue.remove_old_logs()
+                    queue.remove_ended_shares()
                 except Exception:
                     log.exception("The queue of background work cannot be reached")
             super().loop(now)

@@ -36,4 +36,7 @@ class ShareLink(BaseModel):
             (("organization", "created_at", "id"), False),
             # The list of one subject's links, newest first.
             (("organization", "subject", "created_at", "id"), False),
+            # Retention: the links that were revoked, and those whose time was over, before a moment.
+            (("revoked_at",), False),
+            (("expires_at",), False),
         )

@@ -1,9 +1,10 @@
-"""What is forgotten after a while: the words of a run's log. What the run came to, and every error, stays."""
+"""What is forgotten after a while: the words of a run's log, and share links that have ended. What a run came to, every
+error, and who shared what, stays."""
 
 from __future__ import annotations
 
 from ingest.change import ChangeKind
-from models import Event, Run, database
+from models import Event, Run, ShareLink, database
 from provisioning.revisions import lock_organization
 from provisioning.states import RunPhase
 
@@ -40,6 +41,22 @@ def remove_old_logs(now: int, *, keep_apply_days: int, keep_plan_days: int) -> i
             if len(found) < _AT_ONCE:
                 break
     return removed
+
+
+def remove_ended_shares(now: int, *, keep_days: int) -> int:
+    """Remove the share links that were revoked, or whose time was over, longer ago than these days; 0 days keep them
+    for ever. Returns how many.
+
+    Until then their address says that the link has ended (410), afterwards what it says of any unknown token (404). The
+    audit log keeps who made and who revoked them. A link without an end whose subject is gone is kept: nothing tells
+    since when it is. Safe for any number of workers at once.
+    """
+    if keep_days <= 0:
+        return 0
+    ended_before = now - keep_days * _DAY_MS
+    # One after the other, each by its own index. A link that is renewed in between no longer fits the condition.
+    removed = ShareLink.delete().where(ShareLink.revoked_at < ended_before).execute()
+    return int(removed + ShareLink.delete().where(ShareLink.expires_at < ended_before).execute())
 
 
 def _remove(run_id: str, organization_id: str, now: int) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, flash, redirect, render_template, request
+from flask import Blueprint, Response, current_app, flash, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from config import Settings
 from provisioning import shares as share_links
 from provisioning.audit import Actor
 from provisioning.errors import BadInput, FaultyForm
@@ -41,7 +42,15 @@ def index() -> str:
     here = access.current_place()
     uses.write_all()
     found = share_links.links(here.organization_id)
-    return render_template("shares/list.html", links=found, here=here, expiries=EXPIRY_WORDS, now=now_ms())
+    settings: Settings = current_app.config["SETTINGS"]
+    return render_template(
+        "shares/list.html",
+        links=found,
+        here=here,
+        expiries=EXPIRY_WORDS,
+        keep_days=settings.keep_ended_shares_days,
+        now=now_ms(),
+    )
 
 
 @shares.route("/shares/new", methods=["GET", "POST"])

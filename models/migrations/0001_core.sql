@@ -438,6 +438,8 @@ CREATE TABLE "share_link" (
 CREATE UNIQUE INDEX "share_link_token_hash" ON "share_link" ("token_hash");
 CREATE INDEX "share_link_organization_id_created_at_id" ON "share_link" ("organization_id", "created_at", "id");
 CREATE INDEX "share_link_organization_id_subject_created_at_id" ON "share_link" ("organization_id", "subject", "created_at", "id");
+CREATE INDEX "share_link_revoked_at" ON "share_link" ("revoked_at");
+CREATE INDEX "share_link_expires_at" ON "share_link" ("expires_at");
 
 CREATE TABLE "rate_count" (
     "key" TEXT NOT NULL PRIMARY KEY,
