@@ -118,6 +118,7 @@ RULES: dict[str, Rule] = {
     "stacks.index_changes": POLL,
     "stacks.stack_changes": POLL,
     "logs.page": OF_OBJECT,
+    "logs.changes": POLL,
     "logs.as_json": token("read"),
     "stack_settings.page": OF_OBJECT,
     "stack_settings.change": token("full"),

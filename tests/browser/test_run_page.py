@@ -48,6 +48,21 @@ def test_it_follows_the_run_to_its_end(cast: Cast, page_of: PageOf, server: Runn
     assert page.evaluate("window.isStillTheSamePage") is True
 
 
+def test_its_whole_log_grows_while_it_is_read(cast: Cast, page_of: PageOf, server: RunningServer) -> None:
+    run = Pipeline(server, cast).run(WEB, DATABASE)
+    page = page_of(cast.viewer)
+    page.goto(f"/runs/{run.id}/log")
+    search = page.get_by_label("Search", exact=True)
+    search.fill("half a wo")
+    run.start(WEB)
+    expect(page.locator(".log")).to_contain_text("aws_instance.web: apply_start")
+    run.fail(DATABASE, "no subnet covers two zones")
+    expect(page.locator(".log")).to_contain_text("no subnet covers two zones")
+    expect(search).to_be_focused()
+    expect(search).to_have_value("half a wo")
+    wait_until_as_reloaded(page)
+
+
 def test_two_thousand_steps_can_be_used(cast: Cast, page_of: PageOf, server: RunningServer) -> None:
     addresses = [f"aws_iam_role.role-{number:04}" for number in range(2_000)]
     run = Pipeline(server, cast).run(*addresses)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from models import Event, Run, Step, database
 from provisioning import logs
 from provisioning.logs import log_of
 from tests.harness.cast import NOW, Cast, sign_in
-from tests.harness.statements import assert_index_only
+from tests.harness.statements import assert_index_only, count_statements
 from tests.manual.conftest import bearer
 from tests.provisioning.story import TYPES, Story, tell
 
@@ -145,17 +147,39 @@ class TestTheLogsPage:
         run_id = failed_run(cast)
         sign_in(client, cast.viewer)
         page = client.get(f"/runs/{run_id}/log").text
-        assert 'href="?before=6"' in page
+        step = Step.get(Step.address == TYPES["db"])
+        assert f'href="/runs/{run_id}#{step.id}"' in page
+        assert f'href="/runs/{run_id}/log?before=6"' in page
         earlier = client.get(f"/runs/{run_id}/log?before=6").text
+        assert "data-poll" in page and "data-poll" not in earlier
         assert "Creation complete" in earlier
         assert f'href="/runs/{run_id}/log">Latest lines' in earlier
 
+    @pytest.mark.parametrize("q", ["", "files"])
+    def test_is_live(self, client: FlaskClient, cast: Cast, q: str) -> None:
+        story = Story(NOW).started("web")
+        run_id = told(cast, story)
+        sign_in(client, cast.viewer)
+        page = client.get(f"/runs/{run_id}/log?q={q}").text
+        found = re.search(r'hx-get="([^"]+)"', page)
+        assert found is not None
+        address = unescape(found[1])
+        with count_statements() as statements:
+            assert client.get(address).status_code == 204
+        assert len(statements) == 1, statements
+        story.say(ChangeKind.LOG, message="Uploading 14 files").say(ChangeKind.LOG, message="Done & dusted")
+        tell(cast.organization.id, story.lines[1:], NOW + 9_000)
+        answer = client.get(address).text
+        assert "Uploading 14 files" in answer and ("Done &amp; dusted" in answer) is (q == "")
+        assert 'hx-swap-oob="innerMorph:#live-region"' in answer and f"rev={Run.get().revision}" in answer
+
     def test_belongs_to_the_organisation(self, client: FlaskClient, cast: Cast) -> None:
         run_id = failed_run(cast)
-        sign_in(client, cast.stranger)
-        assert client.get(f"/runs/{run_id}/log").status_code == 404
-        sign_in(client, cast.outsider)
-        assert client.get(f"/runs/{run_id}/log").status_code == 403
+        for path in (f"/runs/{run_id}/log", f"/fragments/runs/{run_id}/log?rev={Run.get().revision}"):
+            sign_in(client, cast.stranger)
+            assert client.get(path).status_code == 404
+            sign_in(client, cast.outsider)
+            assert client.get(path).status_code == 403
 
     def test_is_json_for_programs(self, client: FlaskClient, cast: Cast) -> None:
         run_id = failed_run(cast)
