@@ -21,7 +21,7 @@ ERROR_WORDS = ("sentinelsummary", "sentineldetail", "sentinelwhere", "sentinelru
 DETAIL_WORDS = (
     "sentineladdress", "sentineltype", "sentinelprovider", "sentinelproviderid", "sentinelword", "sentinelsst",
     "sentinelsststack", "sentinelwaits", "sentinelnote", "sentinelfact", "sentinelcommand", "sentinelactor",
-    "shasent", "sentineljob", "sentinelversion",
+    "shasent", "sentineljob", "sentinelversion", "sentinelcloser",
 )  # fmt: skip
 
 LATER = NOW + 60_000
@@ -99,6 +99,7 @@ def scene(cast: Cast) -> Scene:
         job_url="https://ci.example/sentineljob",
         engine_version="sentinelversion",
         error_summary="sentinelrunerror",
+        closed_by="sentinelcloser",
     ).where(Run.id == recorded.run_id).execute()
     assert {type(row) for row in (failed, done)} <= set(RESOURCE_TABLES)
     return Scene(failed.id, done.id, recorded.run_id, Stack.get().id, cast.organization.id)

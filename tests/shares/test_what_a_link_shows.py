@@ -67,7 +67,7 @@ def test_the_sentinels_are_shown_where_they_may_be(visitor: FlaskClient, scene: 
         assert word in told, word
     assert "sentinelfact" in visitor.get(f"/s/{make(scene.done, 'details').token}").text
     run = visitor.get(f"/s/{make(scene.run, 'details').token}").text
-    assert all(word in run for word in ("sentinelcommand", "sentinelactor", "shasent", "sentineljob"))
+    assert all(word in run for word in ("sentinelcommand", "sentinelactor", "shasent", "sentineljob", "sentinelcloser"))
 
 
 @pytest.mark.parametrize("kind", SUBJECTS)
