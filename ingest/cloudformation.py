@@ -164,7 +164,9 @@ class _Event:
     def _of_rollback(self, state: str) -> Change:
         message = clean_line(self.reason)
         if state == "IN_PROGRESS":
-            if _ASKED_FOR.search(self.reason):
+            # "The following resource(s) failed to create: [Fleet]. Rollback requested by user." is what AWS says of
+            # every rollback that a failure began; nobody stopped anything.
+            if _ASKED_FOR.search(self.reason) and not _FAILED_INSIDE.search(self.reason):
                 return self._change(ChangeKind.CANCELLING, message=message)
             return self._run_info("rollback", message or "Rolling back.")
         told = _ROLLED_BACK.get(self.status, "") if state == "COMPLETE" else "The rollback failed."

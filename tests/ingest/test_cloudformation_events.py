@@ -109,6 +109,11 @@ def test_a_rollback_that_somebody_asked_for_is_cancelling(why: str) -> None:
     assert one("cloudformation", of_stack("UPDATE_ROLLBACK_IN_PROGRESS", why)).kind is ChangeKind.CANCELLING
 
 
+def test_a_rollback_after_a_failure_was_asked_for_by_nobody_though_aws_words_it_so() -> None:
+    why = "The following resource(s) failed to create: [Orders]. Rollback requested by user."
+    assert one("cloudformation", of_stack("ROLLBACK_IN_PROGRESS", why)).kind is ChangeKind.RUN_INFO
+
+
 def test_a_failure_has_its_reason_as_diagnostic() -> None:
     why = 'Resource handler returned message: "DB engine version 9.9 not found"\nRequest ID: 1'
     change = one("cloudformation", stack_event("CREATE_FAILED", ResourceStatusReason=why))
