@@ -19,6 +19,10 @@ _REFUSED = re.compile(
 _OVER = re.compile(r"ExpiredToken|RequestExpired|TokenRefreshRequired")
 
 
+class Refused(DockFault):
+    """The provider knows the key and does not let it do this."""
+
+
 def client(service: str, *, key: str, secret: str, session_token: str = "", region: str, endpoint_url: str = "") -> Any:
     """A client of one service, with these credentials and no others: neither the server's environment nor the role of
     its instance is ever used in the name of a dock."""
@@ -50,7 +54,7 @@ def error_code(error: Exception) -> str:
 
 @contextmanager
 def faults(what: str) -> Iterator[None]:
-    """Turn botocore's errors into `DockFault`s. `what` was being done: "list the stacks".
+    """Turn botocore's errors into `DockFault`s, of which `Refused` is one. `what` was being done: "list the stacks".
 
     The sentence names the code alone: messages of AWS hold account numbers and, of a stand-in, whatever it likes.
     """
@@ -65,7 +69,7 @@ def faults(what: str) -> Iterator[None]:
                 f"The session of the credentials is over ({code}). Enter new ones.", permanent=True
             ) from None
         if _REFUSED.search(code):
-            raise DockFault(
+            raise Refused(
                 f"Not allowed to {what} ({code}). Check the credentials and what they permit.", permanent=True
             ) from None
         raise DockFault(f"Could not {what} ({code or 'an unknown error'}).", permanent=False) from None

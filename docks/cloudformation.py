@@ -4,8 +4,8 @@ At the first look at a stack, its latest operation is told, or the one under way
 by its id: one that is deleted still tells its end, and one that is made again under its name is another.
 
 In memory, under `stacks`, by stack id: `name`, `seen` (what the stack said of itself at the last look), `after` (the
-event that ended the last operation told) with its time `after_at`, and while one is under way `open`: its run key, and
-the ids of its events in the order of their numbers.
+event that ended the last operation told) with its time `after_at`, and while one is under way `open`: its run key, the
+ids of its events and its nested stacks' in the order of their numbers, and which nested stacks are `settled`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,14 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from docks.adapter import Finding, Remembered, RunSaid
-from docks.amazon import error_code, faults
-from docks.stack_events import Event, Operation, change_set_line, ends, lines, moment, operations
+from docks.amazon import faults
+from docks.stack_events import Event, Operation, StackPart, change_set_line, ends, in_order, moment, operations
+from docks.stack_reader import PAUSE_BETWEEN_STACKS_S, NestedStacks, is_missing, newest_first, planned_changes
 
-# Of a stack's events, AWS gives a hundred a page; more pages than this are of a history nobody waits for.
-_MOST_EVENTS = 20_000
 _MOST_STACKS = 500
 _MOST_LINES = 500
 # What was reported by somebody else began at about the same time.
 _SAME_RUN_WITHIN_MS = 120_000
-_PAUSE_BETWEEN_STACKS_S = 0.05
 
 
 class StackWatch:
@@ -46,8 +44,7 @@ class StackWatch:
             if known.get("seen") == seen and not known.get("open"):
                 continue
             yield from self._look_at(stack_id, str(stack["StackName"]), seen, stack)
-            # CloudFormation throttles whoever asks without a pause.
-            time.sleep(_PAUSE_BETWEEN_STACKS_S)
+            time.sleep(PAUSE_BETWEEN_STACKS_S)
         for stack_id in [key for key in self._memory if key not in found]:
             name = str(self._memory[stack_id].get("name", ""))
             if name and any(fnmatchcase(name, pattern) for pattern in self._wanted):
@@ -86,7 +83,7 @@ class StackWatch:
                 yield from self._client.describe_stacks(StackName=name).get("Stacks") or []
             except Exception as error:
                 # Not made yet, or deleted: neither is a fault of the dock.
-                if not _is_missing(error):
+                if not is_missing(error):
                     raise
 
     def _look_at(self, stack_id: str, name: str, seen: str, stack: Mapping[str, Any] | None) -> Iterator[Finding]:
@@ -104,84 +101,73 @@ class StackWatch:
                 known["after"] = str(before[-1]["EventId"])
                 known["after_at"] = moment(before[-1].get("Timestamp"))
         for operation in found:
-            yield from self._tell(operation, known, name, stack)
+            yield from self._tell(operation, stack_id, known, stack)
         known["seen"] = seen
         yield self._remembered()
 
     def _history(self, stack_id: str, known: Mapping[str, Any]) -> list[Event]:
         """Events since the last operation that was told, oldest first; at the first look, of the last two."""
-        newest_first: list[Event] = []
+        history: list[Event] = []
         after = known.get("after")
         ended = 0
-        with faults(f"read the events of the stack {known['name']!r}"):
-            try:
-                for page in self._client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
-                    for event in page.get("StackEvents") or []:
-                        if event["EventId"] == after:
-                            return newest_first[::-1]
-                        newest_first.append(event)
-                        ended += ends(event)
-                        if (after is None and ended > 1) or len(newest_first) >= _MOST_EVENTS:
-                            return newest_first[::-1]
-            except Exception as error:
-                if not _is_missing(error):
-                    raise
-        return newest_first[::-1]
+        for event in newest_first(self._client, stack_id, known["name"]):
+            if event["EventId"] == after:
+                break
+            history.append(event)
+            ended += ends(event)
+            if after is None and ended > 1:
+                break
+        return history[::-1]
 
     def _tell(
-        self, operation: Operation, known: dict[str, Any], name: str, stack: Mapping[str, Any] | None
+        self, operation: Operation, stack_id: str, known: dict[str, Any], stack: Mapping[str, Any] | None
     ) -> Iterator[Finding]:
         opened = known.get("open") or {}
         is_new = opened.get("key") != operation.key
         numbered: list[str] = [] if is_new else list(opened["ids"])
         already = set(numbered)
-        fresh = [event for event in operation.events if event["EventId"] not in already]
-        told: list[bytes] = []
+        nested = NestedStacks(self._client, {} if is_new else opened.get("settled") or {})
+        parts = [StackPart(stack_id, "", operation.events), *nested.parts(operation, stack_id)]
+        fresh = [told for told in in_order(parts) if told.identity not in already]
+        told_lines = [told.line for told in fresh]
+        ids = [told.identity for told in fresh]
         first = 1 + len(numbered)
         if is_new:
             first = 0
-            told.append(self._change_set(operation, known, stack))
-        told += lines(fresh)
-        numbered += [str(event["EventId"]) for event in fresh]
-        if operation.is_over:
-            known.pop("open", None)
-            known["after"] = str(operation.events[-1]["EventId"])
-            known["after_at"] = operation.ended_at
-        else:
-            known["open"] = {"key": operation.key, "ids": numbered}
+            told_lines.insert(0, self._change_set(operation, known, stack))
         # Without anything new it is a heartbeat: the stack says that it is still at work.
-        starts = range(0, max(len(told), 1), _MOST_LINES)
-        for start in starts:
-            last = start + _MOST_LINES >= len(told)
+        for start in range(0, max(len(told_lines), 1), _MOST_LINES):
+            piece = told_lines[start : start + _MOST_LINES]
+            # Each piece remembers what it numbers: what breaks off goes on with the same numbers, though by then
+            # another stack may have told of an event in between.
+            reached = first + start + len(piece) - 1 - len(numbered)
+            known["open"] = {"key": operation.key, "ids": numbered + ids[:reached]}
+            if start + _MOST_LINES >= len(told_lines):
+                known["open"]["settled"] = nested.settled
+                if operation.is_over:
+                    del known["open"]
+                    known["after"] = str(operation.events[-1]["EventId"])
+                    known["after_at"] = operation.ended_at
             yield RunSaid(
                 source="cloudformation",
                 key=operation.key,
-                stack=name,
-                lines=tuple(told[start : start + _MOST_LINES]),
+                stack=known["name"],
+                lines=tuple(piece),
                 first=first + start,
                 at=operation.ended_at if operation.is_over else None,
                 told_within=(operation.began_at - _SAME_RUN_WITHIN_MS, operation.ended_at + _SAME_RUN_WITHIN_MS),
-                # Only the last piece moves the mark: what breaks off before is sent again under the same numbers.
-                memory={"stacks": self._copy()} if last else {},
+                memory={"stacks": self._copy()},
             )
 
     def _change_set(self, operation: Operation, known: Mapping[str, Any], stack: Mapping[str, Any] | None) -> bytes:
         """The changes that were planned, as a line; a blank one where CloudFormation tells none for this operation."""
         if stack is None or not stack.get("ChangeSetId"):
             return b""
-        asked = {"ChangeSetName": stack["ChangeSetId"], "StackName": stack["StackId"]}
-        changes: list[Mapping[str, Any]] = []
         try:
-            while True:
-                page = self._client.describe_change_set(**asked)
-                changes += [one["ResourceChange"] for one in page.get("Changes") or [] if one.get("ResourceChange")]
-                if not page.get("NextToken"):
-                    break
-                asked["NextToken"] = page["NextToken"]
+            changes, made = planned_changes(self._client, stack["ChangeSetId"])
         except Exception:
             # Without it there is no total; the events come all the same.
             return b""
-        made = page.get("CreationTime")
         # A stack keeps the change set of an earlier operation, when this one was begun without any.
         if not changes or not int(known.get("after_at", 0)) < moment(made) <= operation.began_at + 60_000:
             return b""
@@ -191,7 +177,3 @@ class StackWatch:
 def _said(stack: Mapping[str, Any]) -> str:
     times = (stack.get("CreationTime"), stack.get("LastUpdatedTime"), stack.get("DeletionTime"))
     return "|".join([str(stack.get("StackStatus", "")), *(str(moment(one)) for one in times)])
-
-
-def _is_missing(error: Exception) -> bool:
-    return error_code(error) == "ValidationError" and "does not exist" in str(error)

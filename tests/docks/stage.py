@@ -9,8 +9,9 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from config import Settings
 from docks.registry import PROVIDERS, checked, sealed
@@ -21,6 +22,7 @@ from provisioning.audit import COMMAND_LINE
 from provisioning.docks import create_dock
 from serving import free_port
 from tests.harness.cast import NOW, Cast
+from tests.harness.stacks import BEGAN, STACK_ID, PlayedStacks, nested_id
 
 SECRET = "sentinel-9d1c-secret-access-key"
 KEY_ID = "sentinel-9d1c-key-id"
@@ -85,51 +87,20 @@ class Docks:
         return Dock.get()
 
 
-STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/web/11111111-2222-3333-4444-555555555555"
-BEGAN = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
-
-
-class Throttled(Exception):
-    """As botocore's ClientError looks."""
-
-
-class PlayedCloudFormation:
-    """Answers as boto3's client does, from a history that the test writes; `to_come` is what each look adds."""
+class PlayedCloudFormation(PlayedStacks):
+    """Answers as boto3's client does, from histories that the test writes, three events a page. `change_sets` are those
+    of nested stacks."""
 
     def __init__(self) -> None:
-        self.history: list[dict[str, Any]] = []
+        super().__init__(SECRET)
         self.change_set: list[dict[str, str]] = []
+        self.change_sets: dict[str, list[dict[str, str]]] = {}
         self.change_set_made = BEGAN
         self.asked: list[str] = []
+        self.asked_for_events_of: list[str] = []
+        self.troubles: dict[str, str] = {}
+        """The error code with which a path's events are refused."""
         self.is_listed = True
-
-    def say(
-        self, logical: str, status: str, reason: str = "", kind: str = "AWS::EC2::Instance", token: str = ""
-    ) -> None:
-        """One more event, a second after the last."""
-        number = len(self.history)
-        is_root = logical == "web"
-        self.history.append(
-            {
-                "StackId": STACK_ID,
-                "EventId": f"event-{number}",
-                "StackName": "web",
-                "LogicalResourceId": logical,
-                "PhysicalResourceId": STACK_ID if is_root else f"i-{logical.lower()}",
-                "ResourceType": "AWS::CloudFormation::Stack" if is_root else kind,
-                "Timestamp": BEGAN + timedelta(seconds=number),
-                "ResourceStatus": status,
-                **({"ResourceStatusReason": reason} if reason else {}),
-                "ResourceProperties": f'{{"MasterUserPassword": "{SECRET}"}}',
-                **({"ClientRequestToken": token} if token else {}),
-            }
-        )
-
-    def tell(self, *story: str) -> None:
-        """Events as `LOGICAL STATUS` or `LOGICAL STATUS reason …`."""
-        for line in story:
-            logical, status, *reason = line.split(" ", 2)
-            self.say(logical, status, " ".join(reason))
 
     def _stack(self) -> dict[str, Any]:
         root = [event for event in self.history if event["LogicalResourceId"] == "web"]
@@ -145,18 +116,24 @@ class PlayedCloudFormation:
     def describe_stacks(self, **asked: str) -> dict[str, Any]:
         self.asked.append("describe_stacks")
         if not self.history or not self.is_listed:
-            from botocore.exceptions import ClientError
-
             told = {"Error": {"Code": "ValidationError", "Message": "Stack with id web does not exist"}}
             raise ClientError(told, "DescribeStacks")
         return {"Stacks": [self._stack()]}
 
     def describe_change_set(self, **asked: str) -> dict[str, Any]:
         self.asked.append("describe_change_set")
+        changes = self.change_sets.get(asked["ChangeSetName"], self.change_set)
         start = int(asked.get("NextToken", "0"))
-        more = {"NextToken": str(start + 2)} if start + 2 < len(self.change_set) else {}
-        page = [{"Type": "Resource", "ResourceChange": one} for one in self.change_set[start : start + 2]]
+        more = {"NextToken": str(start + 2)} if start + 2 < len(changes) else {}
+        page = [{"Type": "Resource", "ResourceChange": one} for one in changes[start : start + 2]]
         return {"Changes": page, "CreationTime": self.change_set_made} | more
+
+    def _events_of(self, stack_id: str) -> list[dict[str, Any]]:
+        path = next((path for path in self.nested if nested_id(path) == stack_id), "")
+        self.asked_for_events_of.append(path or "web")
+        if path in self.troubles:
+            raise ClientError({"Error": {"Code": self.troubles[path], "Message": SECRET}}, "DescribeStackEvents")
+        return self.nested[path] if path else self.history
 
     def get_paginator(self, name: str) -> Any:
         client = self
@@ -167,7 +144,7 @@ class PlayedCloudFormation:
                 if name == "describe_stacks":
                     yield {"Stacks": [client._stack()] if client.history and client.is_listed else []}
                     return
-                newest_first = client.history[::-1]
+                newest_first = client._events_of(asked["StackName"])[::-1]
                 for start in range(0, len(newest_first), 3):
                     yield {"StackEvents": newest_first[start : start + 3]}
 

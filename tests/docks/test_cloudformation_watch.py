@@ -8,7 +8,8 @@ import pytest
 
 from models import ALL_MODELS, Dock, Event, Resource, Run, Stack
 from provisioning.resources import TABLES
-from tests.docks.stage import BEGAN, SECRET, Docks, PlayedCloudFormation
+from tests.docks.stage import SECRET, Docks, PlayedCloudFormation
+from tests.harness.stacks import BEGAN
 
 CREATED = (
     "web CREATE_IN_PROGRESS User Initiated",
@@ -56,11 +57,13 @@ def dock(harbour: Docks) -> Dock:
     return harbour.connect(region="eu-west-1", stacks="web")
 
 
-def states() -> dict[str, str | None]:
+def states(stack: Stack | None = None) -> dict[str, str | None]:
+    """What each resource, of one stack or of all, is."""
     return {
         row.address: "deleted" if row.deleted_at else row.provisioning_state
         for table in TABLES.values()
         for row in table.select()
+        if stack is None or row.stack == stack
     }
 
 
