@@ -7,6 +7,7 @@ again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -236,7 +237,7 @@ class RunFold:
 
     def conclude(self, end_code: str | None, ended_at: int) -> RunOutcome:
         """What the end means. `steps` must hold all steps; those in flight become interrupted, or done where they are
-        components of which the tool says no more.
+        components of which the tool says no more and whose children are done.
 
         `end_code` is an exit code, `eof` where only the end of the stream is known, or None where the tool's own final
         word is all there is.
@@ -244,10 +245,13 @@ class RunFold:
         said = self.memory.get("said", "")
         failed = any(step.state is StepState.FAILED for step in self.steps.values())
         errors = failed or bool(self.memory.get("error_seen"))
-        for key, step in self.steps.items():
-            if step.state is not StepState.RUNNING:
-                continue
-            if step.is_component and said and not errors:
+        in_flight_keys = [key for key, step in self.steps.items() if step.state is StepState.RUNNING]
+        with_children_in_flight = self._ancestors_of(
+            step for key in in_flight_keys if not (step := self.steps[key]).is_component
+        )
+        for key in in_flight_keys:
+            step = self.steps[key]
+            if step.is_component and said and not errors and step.address not in with_children_in_flight:
                 step.state = StepState.DONE
             else:
                 step.state = StepState.INTERRUPTED
@@ -256,6 +260,17 @@ class RunFold:
             self.touched.add(key)
         in_flight = any(step.state is StepState.INTERRUPTED for step in self.steps.values())
         return self._outcome(end_code, said=said, errors=errors, in_flight=in_flight)
+
+    def _ancestors_of(self, steps: Iterable[StepRecord]) -> set[str]:
+        """The addresses of the components that hold these steps, however deep."""
+        parents = {step.address: step.parent for step in self.steps.values()}
+        found: set[str] = set()
+        for step in steps:
+            parent = step.parent
+            while parent and parent not in found:
+                found.add(parent)
+                parent = parents.get(parent, "")
+        return found
 
     def _outcome(self, end_code: str | None, *, said: str, errors: bool, in_flight: bool) -> RunOutcome:
         if end_code is not None and end_code != "eof":

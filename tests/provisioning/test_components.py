@@ -8,7 +8,7 @@ import pytest
 
 from ingest.change import Change, ChangeKind
 from ingest.pulumi import type_in
-from models import Event, Run
+from models import Event, Run, Step
 from provisioning.batch import Batch
 from provisioning.record import record
 from provisioning.resources import TABLES
@@ -80,6 +80,19 @@ def test_a_component_of_which_no_more_is_said_ends_with_its_children(cast: Cast)
     made.say(ChangeKind.RUN_ENDED, "", "")
     deploy(cast, made.lines, end="0")
     assert (Run.get().outcome, resource_at(SITE).card_status) == ("succeeded", "success")
+
+
+def test_a_component_is_interrupted_where_a_child_is_however_deep(cast: Cast) -> None:
+    # As Pulumi's own recorded interruption ends: a summary and a cancel, with a child still in flight.
+    made = Deploy().say(ChangeKind.STARTED, SITE).say(ChangeKind.STARTED, CDN).say(ChangeKind.STARTED, DISTRIBUTION)
+    made.steps(BUCKET, RECORD).say(ChangeKind.RUN_ENDED, "", "")
+    deploy(cast, made.lines)
+    states = {step.address: step.state for step in Step.select()}
+    assert states == {
+        SITE: "interrupted", CDN: "interrupted", DISTRIBUTION: "interrupted", BUCKET: "done", RECORD: "done",
+    }  # fmt: skip
+    assert (Run.get().outcome, Run.get().interrupted_count) == ("interrupted", 3)
+    assert (resource_at(SITE).card_status, resource_at(RECORD).card_status) == ("error", "success")
 
 
 def test_a_child_that_fails_fails_the_component(cast: Cast) -> None:
