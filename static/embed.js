@@ -21,7 +21,7 @@
     stalled: ["#935600", "#f5b34f"],
   }).map(([name, values]) => `--${name}:var(--slipway-${name},${values[look]});`).join("");
   const css = `
-:host{display:block;contain:content;color-scheme:light;${tones(0)}}
+:host{display:block;margin-block:8px;contain:content;color-scheme:light;${tones(0)}}
 @media (prefers-color-scheme:dark){:host(:not([look=light])){color-scheme:dark;${tones(1)}}}
 :host([look=dark]){color-scheme:dark;${tones(1)}}
 :host([hidden]){display:none}

@@ -144,16 +144,22 @@ def _card_rows(glance: Glance, paint: dict[str, str], width: int) -> tuple[str, 
         line(glance.verb, 44, "tone", 12, bold=True),
     ]
     y = 44
-    facts = " · ".join(one for one in (glance.kind, glance.detail, _times(glance)) if one)
+    # The end of a line that is too long is cut: of what is silent, when it spoke last must not be.
+    facts = (
+        (glance.kind, _times(glance), glance.detail)
+        if glance.is_quiet
+        else (glance.kind, glance.detail, _times(glance))
+    )
     y += 18
-    parts.append(line(facts, y, "ink3", 11))
+    parts.append(line(" · ".join(one for one in facts if one), y, "ink3", 11))
     if glance.percent is not None:
         y += 12
-        parts.append(
-            f'<rect class="sunk" x="54" y="{y}" width="{room}" height="5" rx="2.5" fill="{paint["sunk"]}"/>'
-            f'<rect class="tone" x="54" y="{y}" width="{max(5, room * glance.percent / 100):.1f}" height="5" rx="2.5" '
-            f'fill="{paint["tone"]}"/>'
-        )
+        parts.append(f'<rect class="sunk" x="54" y="{y}" width="{room}" height="5" rx="2.5" fill="{paint["sunk"]}"/>')
+        if glance.done:
+            long = max(5, room * glance.percent / 100)
+            parts.append(
+                f'<rect class="tone" x="54" y="{y}" width="{long:.1f}" height="5" rx="2.5" fill="{paint["tone"]}"/>'
+            )
         y += 6
     if glance.fault:
         y += 20
@@ -173,12 +179,11 @@ def unfurled(glance: Glance) -> str:
 
     bar = ""
     if glance.percent is not None:
-        bar = (
-            f'<rect x="90" y="452" width="{room}" height="16" rx="8" fill="{paint["sunk"]}"/>'
-            f'<rect x="90" y="452" width="{max(16, room * glance.percent / 100):.0f}" height="16" rx="8" '
-            f'fill="{paint["tone"]}"/>'
-        )
-    fault = line(glance.fault.summary, 430, "ink2", 34) if glance.fault else ""
+        bar = f'<rect x="90" y="456" width="{room}" height="16" rx="8" fill="{paint["sunk"]}"/>'
+        if glance.done:
+            long = max(16, room * glance.percent / 100)
+            bar += f'<rect x="90" y="456" width="{long:.0f}" height="16" rx="8" fill="{paint["tone"]}"/>'
+    fault = line(glance.fault.summary, 414, "ink2", 34) if glance.fault else ""
     return (
         f"{_head(1200, 630, f'{glance.name}: {glance.verb}')}"
         f'<rect width="1200" height="630" fill="{paint["surface"]}"/>'

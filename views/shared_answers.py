@@ -30,7 +30,7 @@ ENDED: dict[State, str] = {
 WAY_OUT = "Ask whoever sent it for a new one."
 
 # Part of every ETag: to be counted up where the same state is drawn or written in another way than before.
-_EDITION = 1
+_EDITION = 2
 
 _HEADERS = (
     ("X-Robots-Tag", "noindex, nofollow"),
@@ -151,8 +151,7 @@ def _unknown(form: Form) -> Response:
     if form == "json":
         return problem(404, said, remedy="Copy the whole link.")
     if form == "page" and "rev" not in request.args:
-        page = render_template("shares/ended.html", status=404, title="There is no such link", detail=said, remedy="")
-        return Response(page, status=404)
+        return _notice(404, "There is no such link", said)
     return Response(f"{said}\n" if form != "text" else "UNKNOWN\n", status=404, mimetype="text/plain")
 
 
@@ -170,5 +169,16 @@ def _ended(state: State, form: Form) -> Response:
     if "rev" in request.args:
         # An open page: htmx loads it anew, and finds the page that says so.
         return Response(f"{said}\n", status=410, mimetype="text/plain", headers={"HX-Redirect": request.path})
-    page = render_template("shares/ended.html", status=410, title="This link has ended", detail=said, remedy=WAY_OUT)
-    return Response(page, status=410)
+    return _notice(410, "This link has ended", said, remedy=WAY_OUT)
+
+
+def _notice(status: int, title: str, said: str, *, remedy: str = "") -> Response:
+    page = render_template(
+        "shares/ended.html",
+        status=status,
+        title=title,
+        detail=said,
+        remedy=remedy,
+        framed=request.endpoint == "embeds.frame",
+    )
+    return Response(page, status=status)

@@ -49,7 +49,7 @@ def page(token: str) -> Response | str:
         return render_template(template, swap="outerMorph", **shown)
     address = public_url(f"/s/{token}")
     return render_template(
-        "shares/shared.html", token=token, address=address, glance=glance, may_frame=bool(link.allowed_origins), **shown
+        "shares/shared.html", token=token, address=address, glance=glance, expires_at=link.expires_at, **shown
     )
 
 

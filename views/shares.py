@@ -80,6 +80,7 @@ def new() -> AnyResponse | str | tuple[str, int]:
         is_feed=subject.id.startswith("org_"),
         has_history=not subject.id.startswith("run_"),
         base=public_url(""),
+        now=now_ms(),
     )
     return Response(page, headers={"Cache-Control": "no-store", "Content-Security-Policy": _PREVIEW_POLICY})
 

@@ -51,7 +51,8 @@ def share(cast: Cast, subject: str, *origins: str, fields: str = "error") -> New
 def markup(way: str, token: str, server: RunningServer) -> str:
     """What the share page gives to copy."""
     return {
-        "frame": f'<iframe src="{server.url}/embed/{token}" width="480" height="50" title="orders"></iframe>'
+        "frame": f'<iframe src="{server.url}/embed/{token}" width="100%" height="50" frameborder="0" title="orders">'
+        "</iframe>"
         f'<script defer src="{server.url}/embed.js"></script>',
         "element": f'<script defer src="{server.url}/embed.js"></script><slipway-card token="{token}"></slipway-card>',
         "fragment": f'<div hx-get="{server.url}/embed/{token}/fragment" hx-trigger="load" hx-swap="outerHTML"></div>',

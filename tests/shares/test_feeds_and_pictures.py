@@ -96,6 +96,21 @@ def test_a_badge_has_an_accessible_title_and_room_for_its_text() -> None:
         assert 4 <= float(root.attrib["width"]) - end <= 8
 
 
+def test_a_card_has_room_for_when_the_last_word_was() -> None:
+    silent = a_glance(
+        word="STALLED", tone="stalled", icon="alert", last_word_at=1_795_608_000_000, fault=None,
+        detail="No word for longer than its time-out. It may be at work still, and nobody knows.",
+    )  # fmt: skip
+    assert "last word 2026-11-25 12:00 UTC" in pictures.card(silent)
+
+
+def test_a_bar_claims_nothing_where_nothing_is_done() -> None:
+    for done, bars in ((0, 1), (1, 2)):
+        glance = a_glance(done=done, total=3, is_moving=True, fault=None)
+        assert pictures.card(glance, look="light").count('rx="2.5"') == bars
+        assert pictures.unfurled(glance).count('rx="8"') == bars
+
+
 def test_every_tone_can_be_read_on() -> None:
     def light(colour: str) -> float:
         parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]

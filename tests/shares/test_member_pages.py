@@ -7,7 +7,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from models import ShareLink
+from models import Database, ShareLink
 from tests.harness.cast import Cast, sign_in
 from tests.shares.conftest import LATER, Make, Scene
 
@@ -55,6 +55,13 @@ def test_a_fault_is_told_and_nothing_is_made(
     answer = client.post("/shares/new", data=GOOD | {"subject": scene.failed} | change)
     assert answer.status_code == 422 and said in answer.text
     assert not ShareLink.select().count()
+
+
+def test_a_name_with_brackets_does_not_end_those_of_markdown(client: FlaskClient, scene: Scene, cast: Cast) -> None:
+    Database.update(name="orders[0]").where(Database.id == scene.failed).execute()
+    sign_in(client, cast.owner)
+    page = client.post("/shares/new", data=GOOD | {"subject": scene.failed}).text
+    assert r"[![orders\[0\]](http://localhost/s/share_" in page
 
 
 def test_the_list_renews_and_revokes(client: FlaskClient, scene: Scene, cast: Cast, make: Make) -> None:

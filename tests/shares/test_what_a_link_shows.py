@@ -80,6 +80,12 @@ def test_a_shared_page_leads_to_no_page_of_members(visitor: FlaskClient, scene: 
             assert own or link in ("https://ci.example/sentineljob", "http://localhost/oembed"), (address, link)
 
 
+def test_a_shared_page_says_what_it_shows_and_until_when(visitor: FlaskClient, scene: Scene, make: Make) -> None:
+    for expires_in_s, until in ((7 * 86_400, "until 2026-12-02 12:00 UTC."), (None, "until it is revoked.")):
+        page = visitor.get(f"/s/{make(scene.failed, 'error', expires_in_s=expires_in_s).token}").text
+        assert "It shows the name, how it stands, and why something failed, " + until in re.sub(r"<[^>]+>", "", page)
+
+
 def test_the_json_keeps_the_contract(visitor: FlaskClient, scene: Scene, make: Make) -> None:
     told = visitor.get(f"/s/{make(scene.failed).token}.json").get_json()
     assert told["provisionId"] == told["resourceId"] == scene.failed

@@ -99,6 +99,8 @@ def test_a_page_that_embeds_hears_that_the_link_has_ended(
     frame = visitor.get(f"/embed/{made.token}")
     assert frame.status_code == 410
     assert f"frame-ancestors 'self' {WIKI}" in frame.headers["Content-Security-Policy"]
+    # A frame has room for a card, not for a page.
+    assert "was revoked" in frame.text and "<header" not in frame.text
 
 
 def test_only_the_links_origins_may_frame_it(visitor: FlaskClient, scene: Scene, make: Make) -> None:
