@@ -18,6 +18,7 @@ from provisioning.shares import find_link
 from views.access import identity_in, mark_checked
 from views.clock import now_ms
 from views.sessions import SessionCookies
+from views.shared_answers import allowing
 
 _CARD, _DASHBOARD = "/cards/", "/fragments/operations"
 # The polls of share links: how their paths begin and end around the token, and the route, for the log.
@@ -116,7 +117,7 @@ def _unchanged_link(environ: dict[str, Any], token: str) -> Headers | None:
     if origin is not None:
         if origin not in found.allowed_origins:
             return None
-        headers.append(("Access-Control-Allow-Origin", origin))
+        headers += allowing(origin)
     uses.note(found.id, now, opened=False)
     return headers
 

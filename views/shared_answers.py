@@ -105,6 +105,12 @@ def _etag(link: FoundLink) -> str:
     return f"{_EDITION}-{link.id[-10:]}-{link.revision}"
 
 
+def allowing(origin: str) -> list[tuple[str, str]]:
+    """The headers by which a page of this origin may read an answer. htmx 2 asks for headers of its own, and browsers
+    complain of each that they may not show."""
+    return [("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", "*")]
+
+
 def add_headers(answer: Response) -> Response:
     """What every answer of a share link carries; CORS for the origins that the link allows."""
     asked: Request = request._get_current_object()  # type: ignore[attr-defined]
@@ -114,7 +120,7 @@ def add_headers(answer: Response) -> Response:
     if origin:
         found: FoundLink | None = g.get("share_link")
         if found is not None and (origin in found.allowed_origins or origin in own_origins()):
-            answer.headers["Access-Control-Allow-Origin"] = origin
+            answer.headers.extend(allowing(origin))
     if answer.status_code >= 400:
         answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, current_app, flash, redirect, render_template, request
@@ -73,10 +74,12 @@ def new() -> AnyResponse | str | tuple[str, int]:
         )
     except FaultyForm as error:
         return _form(subject, faults=error.faults), 422
+    name = share_links.subject_name(subject.id)
     page = render_template(
         "shares/made.html",
         link=made,
-        name=share_links.subject_name(subject.id),
+        name=name,
+        markdown_name=_in_markdown(name),
         is_feed=subject.id.startswith("org_"),
         has_history=not subject.id.startswith("run_"),
         base=public_url(""),
@@ -120,6 +123,11 @@ def _form(subject: Subject, faults: dict[str, str] | None = None) -> str:
         expiries=EXPIRY_WORDS,
         now=now_ms(),
     )
+
+
+def _in_markdown(name: str) -> str:
+    """A name as the text of a link or picture in CommonMark, where `web[0]` would end the brackets around it."""
+    return re.sub(r"([\\`*\[\]<&])", r"\\\1", name)
 
 
 def _expiry(choice: str) -> int | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
 from flask.testing import FlaskClient
+from markdown_it import MarkdownIt
 
 from models import Database, ShareLink
 from tests.harness.cast import Cast, sign_in
@@ -57,11 +59,23 @@ def test_a_fault_is_told_and_nothing_is_made(
     assert not ShareLink.select().count()
 
 
-def test_a_name_with_brackets_does_not_end_those_of_markdown(client: FlaskClient, scene: Scene, cast: Cast) -> None:
-    Database.update(name="orders[0]").where(Database.id == scene.failed).execute()
+@pytest.mark.parametrize(
+    "name", ["orders", "orders[0]", 'db["a b"]', "]", "a*b*c", "<b>&amp;`x`", "back\\slash[", "名前"]
+)
+def test_the_markdown_is_a_picture_that_links_whatever_the_name_is(
+    client: FlaskClient, scene: Scene, cast: Cast, name: str
+) -> None:
+    Database.update(name=name).where(Database.id == scene.failed).execute()
     sign_in(client, cast.owner)
     page = client.post("/shares/new", data=GOOD | {"subject": scene.failed}).text
-    assert r"[![orders\[0\]](http://localhost/s/share_" in page
+    for snippet, ending in (("badge-text", ".svg"), ("card-text", ".svg?style=card")):
+        [given] = re.findall(rf'<pre id="{snippet}">(.*?)</pre>', page, re.S)
+        [block] = [one for one in MarkdownIt("commonmark").parse(html.unescape(given)) if one.type == "inline"]
+        link, image, _ = block.children or []
+        address = str(link.attrs["href"])
+        assert re.fullmatch(r"http://localhost/s/share_[\w-]{43}", address)
+        assert (image.type, image.attrs["src"]) == ("image", address + ending)
+        assert "".join(one.content for one in image.children or []) == name
 
 
 def test_the_list_renews_and_revokes(client: FlaskClient, scene: Scene, cast: Cast, make: Make) -> None:

@@ -76,6 +76,8 @@ class TestAWrongToken:
         allowed = visitor.get(address.format(t=token), headers={"Origin": WIKI})
         assert allowed.status_code == 200
         assert allowed.headers["Access-Control-Allow-Origin"] == WIKI
+        # htmx 2 looks for headers of its own in every answer.
+        assert allowed.headers["Access-Control-Expose-Headers"] == "*"
         assert "Access-Control-Allow-Credentials" not in allowed.headers
         assert "Origin" in allowed.headers["Vary"]
 
