@@ -117,7 +117,7 @@ def _unchanged_link(environ: dict[str, Any], token: str) -> Headers | None:
     if origin is not None:
         if origin not in found.allowed_origins:
             return None
-        headers += allowing(origin)
+        headers += allowing(origin, htmx=environ["PATH_INFO"].endswith("/fragment"))
     uses.note(found.id, now, opened=False)
     return headers
 

@@ -32,6 +32,13 @@ WAY_OUT = "Ask whoever sent it for a new one."
 # Part of every ETag: to be counted up where the same state is drawn or written in another way than before.
 _EDITION = 2
 
+# htmx 2 looks for each of these in every answer, and Chromium complains of each that is not exposed by its name.
+_HTMX_LOOKS_FOR = (
+    "Access-Control-Expose-Headers",
+    "HX-Location, HX-Push, HX-Push-Url, HX-Redirect, HX-Refresh, HX-Replace-Url, HX-Reselect, HX-Reswap, HX-Retarget, "
+    "HX-Trigger, HX-Trigger-After-Settle, HX-Trigger-After-Swap",
+)
+
 _HEADERS = (
     ("X-Robots-Tag", "noindex, nofollow"),
     ("Referrer-Policy", "no-referrer"),
@@ -105,10 +112,10 @@ def _etag(link: FoundLink) -> str:
     return f"{_EDITION}-{link.id[-10:]}-{link.revision}"
 
 
-def allowing(origin: str) -> list[tuple[str, str]]:
-    """The headers by which a page of this origin may read an answer. htmx 2 asks for headers of its own, and browsers
-    complain of each that they may not show."""
-    return [("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", "*")]
+def allowing(origin: str, *, htmx: bool) -> list[tuple[str, str]]:
+    """The headers by which a page of this origin may read an answer, by htmx where it is the fragment."""
+    allowed = ("Access-Control-Allow-Origin", origin)
+    return [allowed, _HTMX_LOOKS_FOR] if htmx else [allowed]
 
 
 def add_headers(answer: Response) -> Response:
@@ -120,7 +127,7 @@ def add_headers(answer: Response) -> Response:
     if origin:
         found: FoundLink | None = g.get("share_link")
         if found is not None and (origin in found.allowed_origins or origin in own_origins()):
-            answer.headers.extend(allowing(origin))
+            answer.headers.extend(allowing(origin, htmx=asked.endpoint == "embeds.fragment"))
     if answer.status_code >= 400:
         answer.headers["Cache-Control"] = "no-store"
     return answer
