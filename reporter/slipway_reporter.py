@@ -38,6 +38,7 @@ import email.utils
 import errno
 import fnmatch
 import getpass
+import heapq
 import http.client
 import importlib
 import json
@@ -332,11 +333,17 @@ CLOUDFORMATION_FIELDS = (
     "ClientRequestToken",
     "OperationId",
 )
+CLOUDFORMATION_CHANGE_FIELDS = ("Action", "LogicalResourceId", "ResourceType", "Replacement")
 CLOUDFORMATION_KEEP: Mapping[str, Keep] = {
     **dict.fromkeys(CLOUDFORMATION_FIELDS, True),
+    # Ours: where a nested stack is, and whether what failed in it is told too.
+    **_these("NestedStackPath NestedCause"),
     "ChangeSet": {
         **_these("StackName Timestamp"),
-        "Changes": _these("Action LogicalResourceId ResourceType Replacement"),
+        "Changes": {
+            **dict.fromkeys(CLOUDFORMATION_CHANGE_FIELDS, True),
+            **_these("NestedStackPath NestedChanges"),
+        },
     },
 }
 
@@ -2512,6 +2519,8 @@ def watch_cdk(command: Command, child: Child, report: Report, environ: Mapping[s
                 with contextlib.suppress(Exception):
                     for event in operation.poll():
                         report.line(json.dumps(event).encode(), show=False)
+                for remark in operation.remarks():
+                    report.terminal.say(remark)
             if last:
                 return
             over.wait(POLL_SECONDS)
@@ -2571,6 +2580,14 @@ def _cdk_stacks(folder: Path, wanted: Sequence[str], begun: float) -> List[Tuple
 
 POLL_SECONDS = 3.0
 """How often a stack's events are asked for; CloudFormation throttles closer polling."""
+MOST_NESTED_STACKS = 100
+"""How many nested stacks of one operation are polled; the rest show as rows of their parents."""
+MOST_NESTED_LEVELS = 5
+MOST_NESTED_FAILURES = 5
+"""So often in a row a nested stack may not answer before it is left out: the root's end waits for it."""
+NESTED_PAUSE_SECONDS = 0.05
+"""Between two questions of one poll: CloudFormation throttles whoever asks without a pause."""
+NESTED_STACK = "AWS::CloudFormation::Stack"
 CLOUDFORMATION_GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE", "IMPORT_COMPLETE")
 
 
@@ -2590,55 +2607,64 @@ def cloudformation_client(region: Optional[str], profile: Optional[str], *, prob
     return None if probe else boto3.Session(profile_name=profile, region_name=region).client("cloudformation")
 
 
-class StackOperation:
-    """One operation on one stack: its events, oldest first, each once."""
+def _is_own(event: JsonObject) -> bool:
+    """Whether an event speaks of its stack itself."""
+    return bool(event.get("PhysicalResourceId") == event.get("StackId"))
 
-    def __init__(self, client: Any, name: str, *, since: Optional[float] = None, last: bool = False) -> None:
-        """`since` (Unix seconds): take an operation that began after it. `last`: take the latest, though finished.
 
-        Without either, an operation that is under way, or the next one to begin.
-        """
+def _is_terminal(event: JsonObject) -> bool:
+    return str(event.get("ResourceStatus", "")).endswith(("_COMPLETE", "_FAILED"))
+
+
+def _has_failed(event: JsonObject) -> bool:
+    return str(event.get("ResourceStatus", "")).endswith("_FAILED")
+
+
+def _moment(event: JsonObject) -> float:
+    """Unix seconds of an event."""
+    moment = event["Timestamp"]
+    return float(moment.timestamp()) if isinstance(moment, datetime) else 0.0
+
+
+def _as_text(value: Any) -> Any:
+    """A time as RFC 3339 text; everything else as it is."""
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    return value
+
+
+def _path_to(parent: str, logical_id: str) -> str:
+    """The path of a stack nested in the one at `parent`. Logical ids are of letters and digits only."""
+    return f"{parent}/{logical_id}" if parent else logical_id
+
+
+def _levels(path: str) -> int:
+    return path.count("/") + 1 if path else 0
+
+
+class PolledStack:
+    """The events of one stack, oldest first, each once."""
+
+    def __init__(self, client: Any, name: str, path: str = "") -> None:
+        """`name` may be the stack's id; `path` leads to a nested stack by logical ids."""
+        self.name = name
+        self.path = path
+        self.held: List[JsonObject] = []
+        """What is read and not told yet."""
+        self.tells_a_failure = False
+        """Whether a resource in it has failed."""
         self._client = client
-        self._name = name
-        self._since = since
-        self._last = last
         self._seen: set[str] = set()
-        self._first = True
-        self.begun = False
-        self.status = ""
-        """The stack's terminal status, once the operation is over."""
 
-    def poll(self) -> List[JsonObject]:
-        """What happened since the last poll. boto3's errors pass through, except that there is no such stack yet."""
-        fresh = self._fresh()
-        if not fresh:
-            return []
-        if self._first:
-            self._first = False
-            fresh = self._of_the_operation(fresh)
-        if not self.begun:
-            # Between two operations nothing happens but reviews of change sets, which are no operation.
-            fresh = [e for e in fresh if not (self._is_root(e) and e.get("ResourceStatus") == "REVIEW_IN_PROGRESS")]
-            if not fresh:
-                return []
-            self.begun = True
-            totals = self._change_set()
-            return [*totals, *self._told(fresh)]
-        return self._told(fresh)
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever found."""
+        return not self._seen
 
-    def _told(self, events: Sequence[JsonObject]) -> List[JsonObject]:
-        for event in events:
-            if self._is_root(event) and self._is_terminal(event):
-                self.status = str(event["ResourceStatus"])
-        return [
-            {name: self._plain(event[name]) for name in CLOUDFORMATION_FIELDS if event.get(name) is not None}
-            for event in events
-        ]
-
-    def _fresh(self) -> List[JsonObject]:
-        """Unseen events, oldest first."""
+    def fresh(self, enough: Callable[[Sequence[JsonObject]], bool]) -> List[JsonObject]:
+        """Unseen events, oldest first. At first, history is read until it is `enough` (of events newest first)."""
         found: List[JsonObject] = []
-        asked: Dict[str, str] = {"StackName": self._name}
+        asked: Dict[str, str] = {"StackName": self.name}
         while True:
             try:
                 page = self._client.describe_stack_events(**asked)
@@ -2646,12 +2672,11 @@ class StackOperation:
                 if "does not exist" in str(error):
                     return []
                 raise
-            events = page.get("StackEvents") or []
-            for event in events:
+            for event in page.get("StackEvents") or []:
                 if event["EventId"] in self._seen:
                     break
                 found.append(event)
-                if self._first and len(found) > 1 and self._enough(found):
+                if self.is_new and enough(found):
                     break
             else:
                 if page.get("NextToken"):
@@ -2660,19 +2685,188 @@ class StackOperation:
             break
         if found:
             # A deleted stack is found by its id only.
-            self._name = str(found[0].get("StackId") or self._name)
+            self.name = str(found[0].get("StackId") or self.name)
         self._seen.update(event["EventId"] for event in found)
         return found[::-1]
 
-    def _enough(self, newest_first: Sequence[JsonObject]) -> bool:
+    def hold(self, events: Sequence[JsonObject]) -> None:
+        """Keep events until they are told."""
+        self.held += events
+        self.tells_a_failure |= any(_has_failed(event) and not _is_own(event) for event in events)
+
+
+class NestedStack(PolledStack):
+    """A nested stack, of which only what belongs to its root's operation is read."""
+
+    def __init__(
+        self, client: Any, row: JsonObject, path: str, begun: float, token: Optional[str], say: Callable[[str], None]
+    ) -> None:
+        """`row` is an event of its parent that has its id; `begun` (Unix seconds) when its parent began with it;
+        `token` the operation's, if it has one; `say` takes what people should know."""
+        super().__init__(client, str(row["PhysicalResourceId"]), path)
+        self.row = row
+        """Its parent's latest row for it."""
+        self._begun = begun
+        self._token = token
+        self._say = say
+        self._over = False
+        self._settled = ""
+        self._failures = 0
+        self._left_out = False
+
+    def news(self) -> List[JsonObject]:
+        """What belongs to the operation and is new. boto3's errors pass through, but not for ever: a stack that may not
+        be read, or cannot be again and again, is left out and is what its parent says of it."""
+        # Nothing more happens in a stack that is made, or deleted, before its parent has another row for it. After an
+        # update something may: its clean-up follows its UPDATE_COMPLETE.
+        if self._left_out or self._settled == self.row["EventId"]:
+            return []
+        time.sleep(NESTED_PAUSE_SECONDS)
+        try:
+            read = self.fresh(lambda known: self._is_before(known[-1]))
+        except Exception as error:
+            self._failures += 1
+            if not _not_allowed(error) and self._failures < MOST_NESTED_FAILURES:
+                raise
+            self._left_out = True
+            self._say(f"the nested stack {self.path} is left out: {one_line(error)}")
+            return []
+        self._failures = 0
+        found = [event for event in read if not self._is_before(event)]
+        self._over |= any(_is_own(event) and _is_terminal(event) for event in found)
+        if self._over and self.row.get("ResourceStatus") in ("CREATE_COMPLETE", "DELETE_COMPLETE"):
+            self._settled = str(self.row["EventId"])
+        return found
+
+    def _is_before(self, event: JsonObject) -> bool:
+        return _moment(event) < self._begun and not (self._token and event.get("ClientRequestToken") == self._token)
+
+
+class StackOperation:
+    """One operation on one stack and the stacks nested in it: its events, oldest first, each once.
+
+    Nested stacks are read after their parents, and nothing is told before all are read: so what failed inside comes
+    before its parent's row. What is told once keeps its place, for the report numbers it then.
+    """
+
+    def __init__(self, client: Any, name: str, *, since: Optional[float] = None, last: bool = False) -> None:
+        """`since` (Unix seconds): take an operation that began after it. `last`: take the latest, though finished.
+
+        Without either, an operation that is under way, or the next one to begin.
+        """
+        self._client = client
+        self._root = PolledStack(client, name)
+        self._nested: Dict[str, NestedStack] = {}
+        self._begun_with: Dict[str, float] = {}
+        self._since = since
+        self._last = last
+        self._totals: List[JsonObject] = []
+        self._token: Optional[str] = None
+        self._remarks: List[str] = []
+        self._full = False
+        self.begun = False
+        self.status = ""
+        """The root stack's terminal status, once the operation is over."""
+
+    def poll(self) -> List[JsonObject]:
+        """What happened since the last poll. boto3's errors pass through, except that there is no such stack yet; what
+        was read before one is told by the next poll."""
+        self._hold(self._root, self._root_news())
+        asked: set[str] = set()
+        # A nested stack tells of those nested in it.
+        while unread := [stack_id for stack_id in self._nested if stack_id not in asked]:
+            for stack_id in unread:
+                asked.add(stack_id)
+                self._hold(self._nested[stack_id], self._nested[stack_id].news())
+        return self._told()
+
+    def remarks(self) -> List[str]:
+        """What people should know of what is not read, each sentence once."""
+        said = list(self._remarks)
+        self._remarks.clear()
+        return said
+
+    def _hold(self, stack: PolledStack, events: Sequence[JsonObject]) -> None:
+        stack.hold(events)
+        for event in events:
+            if event.get("ResourceType") == NESTED_STACK and not _is_own(event):
+                self._notice(stack, event)
+
+    def _notice(self, parent: PolledStack, row: JsonObject) -> None:
+        """Take note of a parent's row for a nested stack; its first one comes before the stack has an id."""
+        path = _path_to(parent.path, str(row.get("LogicalResourceId")))
+        begun = self._begun_with.setdefault(path, _moment(row))
+        stack_id = str(row.get("PhysicalResourceId") or "")
+        if stack_id in self._nested:
+            self._nested[stack_id].row = row
+        elif ":stack/" in stack_id:
+            if len(self._nested) < MOST_NESTED_STACKS and _levels(path) <= MOST_NESTED_LEVELS:
+                self._nested[stack_id] = NestedStack(self._client, row, path, begun, self._token, self._remarks.append)
+            elif not self._full:
+                self._full = True
+                self._remarks.append(
+                    f"only {MOST_NESTED_STACKS} nested stacks are polled, {MOST_NESTED_LEVELS} levels deep; the others "
+                    "show as rows of their parents"
+                )
+
+    def _root_news(self) -> List[JsonObject]:
+        first = self._root.is_new
+        fresh = self._root.fresh(self._enough)
+        if fresh and first:
+            fresh = self._of_the_operation(fresh)
+        if self.begun or not fresh:
+            return fresh
+        # Between two operations nothing happens but reviews of change sets, which are no operation.
+        fresh = [e for e in fresh if not (_is_own(e) and e.get("ResourceStatus") == "REVIEW_IN_PROGRESS")]
+        if fresh:
+            self.begun = True
+            self._token = fresh[0].get("ClientRequestToken")
+            self._totals = self._change_set()
+        return fresh
+
+    def _told(self) -> List[JsonObject]:
+        """All that is held, oldest first, as it is sent. Where times are equal, what happened deeper comes first."""
+        stacks = sorted([self._root, *self._nested.values()], key=lambda stack: -_levels(stack.path))
+        ends = [event for event in self._root.held if _is_own(event) and _is_terminal(event)]
+        until = _moment(ends[-1]) if ends else None
+
+        def timed(stack: PolledStack) -> Iterator[Tuple[float, JsonObject]]:
+            latest = 0.0
+            for event in stack.held:
+                # A stack's own order counts for more than its clock, which may step back within it.
+                latest = max(latest, _moment(event))
+                # What is done to a nested stack after the operation is none of it.
+                if until is None or stack is self._root or _moment(event) <= until:
+                    yield latest, self._line(event, stack)
+
+        merged = heapq.merge(*map(timed, stacks), key=lambda one: one[0])
+        told = [*self._totals, *(line for _, line in merged)]
+        for stack in stacks:
+            stack.held = []
+        self._totals = []
+        if ends:
+            self.status = str(ends[-1]["ResourceStatus"])
+        return told
+
+    def _line(self, event: JsonObject, stack: PolledStack) -> JsonObject:
+        line = {name: _as_text(event[name]) for name in CLOUDFORMATION_FIELDS if event.get(name) is not None}
+        if stack.path:
+            line["NestedStackPath"] = stack.path
+        inside = self._nested.get(str(event.get("PhysicalResourceId")))
+        if inside is not None and not _is_own(event) and _has_failed(event) and inside.tells_a_failure:
+            line["NestedCause"] = True
+        return line
+
+    @staticmethod
+    def _enough(newest_first: Sequence[JsonObject]) -> bool:
         """The history reaches back to the operation before the latest one."""
-        return sum(self._is_root(e) and self._is_terminal(e) for e in newest_first) >= 2
+        return sum(_is_own(e) and _is_terminal(e) for e in newest_first) >= 2
 
     def _of_the_operation(self, events: Sequence[JsonObject]) -> List[JsonObject]:
         """Of the history at the first look, the events of the operation to report."""
-        ends = [place for place, e in enumerate(events) if self._is_root(e) and self._is_terminal(e)]
+        ends = [place for place, e in enumerate(events) if _is_own(e) and _is_terminal(e)]
         if self._since is not None:
-            return [event for event in events if self._time(event) >= self._since - 1.0]
+            return [event for event in events if _moment(event) >= self._since - 1.0]
         if ends and ends[-1] == len(events) - 1:
             if not self._last:
                 return []
@@ -2680,57 +2874,65 @@ class StackOperation:
         return list(events[ends[-1] + 1 :] if ends else events)
 
     def _change_set(self) -> List[JsonObject]:
-        """The planned changes of the change set that was executed, where CloudFormation tells them."""
-        changes: List[JsonObject] = []
+        """The planned changes of the change set that was executed and of its nested ones, where CloudFormation tells
+        them."""
         try:
-            stack = self._client.describe_stacks(StackName=self._name)["Stacks"][0]
-            asked: Dict[str, str] = {"ChangeSetName": stack["ChangeSetId"], "StackName": stack["StackId"]}
-            while True:
-                page = self._client.describe_change_set(**asked)
-                for change in page.get("Changes") or []:
-                    told = change.get("ResourceChange")
-                    if told:
-                        names = ("Action", "LogicalResourceId", "ResourceType", "Replacement")
-                        changes.append({name: told[name] for name in names if told.get(name)})
-                if not page.get("NextToken"):
-                    break
-                asked["NextToken"] = page["NextToken"]
-            if not changes or page.get("ExecutionStatus") not in (
-                None,
-                "EXECUTE_IN_PROGRESS",
-                "EXECUTE_COMPLETE",
-            ):
+            stack = self._client.describe_stacks(StackName=self._root.name)["Stacks"][0]
+            changes: List[JsonObject] = []
+            made: Any = None
+            wanted = deque([("", stack["ChangeSetId"])])
+            asked = 1
+            while wanted:
+                path, wanted_id = wanted.popleft()
+                for page in self._pages_of_change_set(wanted_id):
+                    if (
+                        page.get("ExecutionStatus") not in (None, "EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE")
+                        and not path
+                    ):
+                        return []
+                    made = made or page.get("CreationTime")
+                    for change in filter(None, (one.get("ResourceChange") for one in page.get("Changes") or [])):
+                        told = {name: change[name] for name in CLOUDFORMATION_CHANGE_FIELDS if change.get(name)}
+                        if path:
+                            told["NestedStackPath"] = path
+                        changes.append(told)
+                        inner = change.get("ChangeSetId") if change.get("ResourceType") == NESTED_STACK else None
+                        if inner and asked <= MOST_NESTED_STACKS and _levels(path) < MOST_NESTED_LEVELS:
+                            asked += 1
+                            told["NestedChanges"] = True
+                            wanted.append((_path_to(path, change["LogicalResourceId"]), inner))
+            if not changes:
                 return []
-            made = self._plain(page.get("CreationTime") or datetime.now(timezone.utc))
+            made = _as_text(made or datetime.now(timezone.utc))
             return [{"ChangeSet": {"Changes": changes, "StackName": stack["StackName"], "Timestamp": made}}]
         except Exception:  # without a change set there are no totals; the events come all the same
             return []
 
-    @staticmethod
-    def _is_root(event: JsonObject) -> bool:
-        return bool(event.get("PhysicalResourceId") == event.get("StackId"))
+    def _pages_of_change_set(self, change_set_id: str) -> Iterator[JsonObject]:
+        asked = {"ChangeSetName": change_set_id}
+        while True:
+            page = self._client.describe_change_set(**asked)
+            yield page
+            if not page.get("NextToken"):
+                return
+            asked["NextToken"] = page["NextToken"]
 
-    @staticmethod
-    def _is_terminal(event: JsonObject) -> bool:
-        return str(event.get("ResourceStatus", "")).endswith(("_COMPLETE", "_FAILED"))
 
-    @staticmethod
-    def _time(event: JsonObject) -> float:
-        moment = event["Timestamp"]
-        return float(moment.timestamp()) if isinstance(moment, datetime) else 0.0
+def _code_of(error: Exception) -> str:
+    """What AWS calls an error, or the error's own kind where AWS has not answered."""
+    told = getattr(error, "response", None)
+    return str(told.get("Error", {}).get("Code", "")) if isinstance(told, dict) else type(error).__name__
 
-    @staticmethod
-    def _plain(value: Any) -> Any:
-        if isinstance(value, datetime):
-            return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
-        return value
+
+def _not_allowed(error: Exception) -> bool:
+    """Whether the credentials are good and do not permit this."""
+    return bool(re.search(r"AccessDenied|Unauthorized", _code_of(error)))
 
 
 def _hopeless(error: Exception) -> bool:
     """Whether AWS says no for good: wrong or missing credentials and permissions, not throttling or the network."""
-    told = getattr(error, "response", None)
-    code = str(told.get("Error", {}).get("Code", "")) if isinstance(told, dict) else type(error).__name__
-    return bool(re.search(r"Credential|Token|AccessDenied|Unauthorized|SignatureDoesNotMatch|OptIn|NoRegion", code))
+    told = r"Credential|Token|AccessDenied|Unauthorized|SignatureDoesNotMatch|OptIn|NoRegion"
+    return bool(re.search(told, _code_of(error)))
 
 
 def report_cloudformation(given: argparse.Namespace, settings: Settings, environ: Mapping[str, str]) -> int:
@@ -2771,7 +2973,10 @@ def report_cloudformation(given: argparse.Namespace, settings: Settings, environ
             report.line(json.dumps(event).encode(), show=False)
             if "LogicalResourceId" in event:
                 reason = f": {event['ResourceStatusReason']}" if event.get("ResourceStatusReason") else ""
-                terminal.show(one_line(f"{event['LogicalResourceId']} {event.get('ResourceStatus', '')}{reason}", 1000))
+                address = _path_to(event.get("NestedStackPath", ""), event["LogicalResourceId"])
+                terminal.show(one_line(f"{address} {event.get('ResourceStatus', '')}{reason}", 1000))
+        for remark in operation.remarks():
+            terminal.say(remark)
         if not operation.begun and time.monotonic() > give_up:
             break
         if not operation.status:

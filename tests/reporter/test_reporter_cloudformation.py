@@ -5,139 +5,14 @@ from __future__ import annotations
 import json
 import threading
 import time
-import urllib.parse
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from xml.sax.saxutils import escape
 
 import pytest
 
+from tests.reporter.played_cloudformation import SENTINEL, CloudFormation, event, ids, poll, sent
 from tests.reporter.stage import Home, Slipway, stand_in, with_limits
 
 pytest.importorskip("boto3")
-
-STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/web/11111111-2222-3333-4444-555555555555"
-SENTINEL = "sentinel-5e55-open-sesame"
-NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
-
-
-def event(number: int, logical: str, status: str, reason: str = "", kind: str = "AWS::EC2::Instance") -> dict[str, str]:
-    """An event as DescribeStackEvents returns it. The stack's own have its id as physical id."""
-    root = logical == "web"
-    return {
-        "StackId": STACK_ID,
-        "EventId": f"event-{number}",
-        "StackName": "web",
-        "LogicalResourceId": logical,
-        "PhysicalResourceId": STACK_ID if root else f"i-{logical.lower()}",
-        "ResourceType": "AWS::CloudFormation::Stack" if root else kind,
-        "Timestamp": f"2026-11-24T12:00:{number:02d}.000Z",
-        "ResourceStatus": status,
-        **({"ResourceStatusReason": reason} if reason else {}),
-        "ResourceProperties": json.dumps({"MasterUserPassword": SENTINEL}),
-        "ClientRequestToken": "deploy-1",
-    }
-
-
-class CloudFormation:
-    """Plays DescribeStacks, DescribeStackEvents (two events a page, newest first) and DescribeChangeSet."""
-
-    def __init__(self) -> None:
-        self.history: list[dict[str, str]] = []
-        self.to_come: list[list[dict[str, str]]] = []
-        """What each further poll finds beside what was there."""
-        self.changes: list[dict[str, str]] = []
-        self.throttle_every = 0
-        self.trouble = ("Throttling", "Rate exceeded")
-        self.deleted = False
-        self.polls = 0
-        api = self
-
-        class Query(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                status, answer = api.answer(dict(urllib.parse.parse_qsl(body)))
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Query)
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-
-    def answer(self, asked: dict[str, str]) -> tuple[int, bytes]:
-        action = asked["Action"]
-        if action == "DescribeStackEvents":
-            return self._events(asked)
-        if action == "DescribeStacks":
-            stack = {"StackName": "web", "StackId": STACK_ID, "ChangeSetId": "arn:change-set"}
-            return 200, self._result(action, f"<Stacks>{self._member(stack)}</Stacks>")
-        if not self.changes:
-            return self._error("ChangeSetNotFound", "ChangeSet does not exist")
-        start = int(asked.get("NextToken", "0"))
-        members = "".join(
-            f"<member><Type>Resource</Type><ResourceChange>{self._fields(change)}</ResourceChange></member>"
-            for change in self.changes[start : start + 2]
-        )
-        more = f"<NextToken>{start + 2}</NextToken>" if start + 2 < len(self.changes) else ""
-        inner = f"<Changes>{members}</Changes>{more}<ExecutionStatus>EXECUTE_COMPLETE</ExecutionStatus>"
-        return 200, self._result(action, inner + "<CreationTime>2026-11-24T11:59:00Z</CreationTime>")
-
-    def _events(self, asked: dict[str, str]) -> tuple[int, bytes]:
-        self.polls += 1
-        if self.throttle_every and self.polls % self.throttle_every == 0:
-            return self._error(*self.trouble)
-        if "NextToken" not in asked and self.to_come:
-            self.history += self.to_come.pop(0)
-        if not self.history or (self.deleted and asked["StackName"] == "web"):
-            return self._error("ValidationError", "Stack [web] does not exist")
-        newest_first = self.history[::-1]
-        start = int(asked.get("NextToken", "0"))
-        members = "".join(self._member(one) for one in newest_first[start : start + 2])
-        more = f"<NextToken>{start + 2}</NextToken>" if start + 2 < len(newest_first) else ""
-        return 200, self._result("DescribeStackEvents", f"<StackEvents>{members}</StackEvents>{more}")
-
-    def _member(self, fields: dict[str, str]) -> str:
-        return f"<member>{self._fields(fields)}</member>"
-
-    @staticmethod
-    def _fields(fields: dict[str, str]) -> str:
-        return "".join(f"<{name}>{escape(value)}</{name}>" for name, value in fields.items())
-
-    @staticmethod
-    def _result(action: str, inner: str) -> bytes:
-        result = f"<{action}Result>{inner}</{action}Result>"
-        return f'<{action}Response xmlns="{NAMESPACE}">{result}</{action}Response>'.encode()
-
-    @staticmethod
-    def _error(code: str, message: str) -> tuple[int, bytes]:
-        told = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
-        return 400, f'<ErrorResponse xmlns="{NAMESPACE}">{told}</ErrorResponse>'.encode()
-
-
-@pytest.fixture
-def aws(home: Home) -> Iterator[CloudFormation]:
-    api = CloudFormation()
-    home.environ.update(
-        AWS_ENDPOINT_URL_CLOUDFORMATION=api.url,
-        AWS_ACCESS_KEY_ID="key",
-        AWS_SECRET_ACCESS_KEY=SENTINEL,
-        AWS_DEFAULT_REGION="eu-west-1",
-        AWS_MAX_ATTEMPTS="1",
-    )
-    yield api
-    api.close()
-
 
 EARLIER = [event(1, "web", "CREATE_IN_PROGRESS"), event(2, "A", "CREATE_COMPLETE"), event(3, "web", "CREATE_COMPLETE")]
 BEGINS = [event(10, "web", "UPDATE_IN_PROGRESS", "User Initiated"), event(11, "A", "UPDATE_IN_PROGRESS")]
@@ -152,18 +27,6 @@ ROLLS_BACK = [
     event(13, "web", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed to update: [A]."),
     event(14, "web", "UPDATE_ROLLBACK_COMPLETE"),
 ]
-
-
-def poll(home: Home, *arguments: str) -> Any:
-    return home.run("cloudformation", "--stack-name", "web", "--poll-seconds", "0.05", *arguments)
-
-
-def sent(slipway: Slipway) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in slipway.lines()]
-
-
-def ids(slipway: Slipway) -> list[str]:
-    return [told["EventId"] for told in sent(slipway) if "EventId" in told]
 
 
 def test_an_operation_under_way_is_reported_from_its_beginning(
