@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from models import ShareLink
 from provisioning.audit import COMMAND_LINE
 from provisioning.shares import NewLink, create_link, revoke_link
-from tests.browser.conftest import Faults, on_one_database
+from tests.browser.conftest import PHONE, Faults, on_one_database
 from tests.browser.pipeline import Pipeline, PipelineRun
 from tests.browser.test_every_page import CONTRAST, EVERYTHING, faults_of
 from tests.harness.cast import Cast
@@ -191,6 +191,21 @@ def test_a_frame_grows_with_its_card(
     # Nothing in the frame scrolls.
     inner = page.frames[1].evaluate("[document.documentElement.scrollHeight, innerHeight]")
     assert inner[0] <= inner[1] + 1
+
+
+@pytest.mark.parametrize("way", ["frame", "element"])
+def test_nothing_is_wider_than_the_hosts_page_on_a_phone(
+    way: str, host: HostSite, run: PipelineRun, cast: Cast, open_context: Callable[..., BrowserContext],
+    server: RunningServer,
+) -> None:  # fmt: skip
+    run.fail(DATABASE, "a-word-without-an-end-" * 20, "It needs two. " * 40)
+    link = share(cast, resource_at(DATABASE).id, host.origin)
+    page = open_context(viewport=PHONE).new_page()
+    head = '<meta name="viewport" content="width=device-width">'
+    page.goto(host.page(f"phone-{way}", markup(way, link.token, server), head=head))
+    expect(shown(page, way)).to_contain_text("a-word-without-an-end")
+    for one in page.frames:
+        assert one.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 @pytest.mark.parametrize("kind", ["run", "stack"])
