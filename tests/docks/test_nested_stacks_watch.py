@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import urllib.request
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -434,6 +435,8 @@ def test_a_nested_stack_that_moto_makes_is_read(harbour: Docks, moto: str, monke
         keys = {"aws_access_key_id": "x", "aws_secret_access_key": "y"}
         return boto3.client(service, endpoint_url=moto, region_name="eu-west-1", **keys)
 
+    # One server is there for the whole session, and has what the tests before have made.
+    urllib.request.urlopen(urllib.request.Request(f"{moto}/moto-api/reset", method="POST")).close()
     s3, client = boto("s3"), boto("cloudformation")
     s3.create_bucket(Bucket="templates", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     inner = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "jobs"}}}}
