@@ -39,7 +39,6 @@ from views.imports import imports
 from views.ingest import ingest
 from views.logs import logs
 from views.openapi import openapi
-from views.polling import UnchangedPolls
 from views.presentation import register_presentation
 from views.rate_limit import register_limiter
 from views.resources import resources
@@ -51,6 +50,7 @@ from views.shares import shares
 from views.stack_settings import stack_settings
 from views.stacks import stacks
 from views.system import system
+from views.unchanged_polls import UnchangedPolls
 
 # Every blueprint of the app; views.access.RULES says for each endpoint who may call it.
 BLUEPRINTS = (

@@ -10,8 +10,9 @@ rule. Six kinds of rule:
   `for_changing`, or search with `reader()`.
 - `POLL`: a signed session is enough to get in; the poll's own SQL checks version, membership and role. Where it finds a
   change, or nothing, the view searches with `reader()`. A poll of a card or of the dashboard that finds no change is
-  answered by that SQL before `enforce` is asked: `UnchangedPolls` in `views/polling.py`.
-- `SHARED`: the token in the URL decides; the view says `mark_checked()` once it has found the link.
+  answered by that SQL before `enforce` is asked: `UnchangedPolls` in `views/unchanged_polls.py`.
+- `SHARED`: the token in the URL decides; the view says `mark_checked()` once it has found the link. Its
+  polls that find no change are answered as those of `POLL`.
 - `token(scope)`: `Authorization: Bearer`, with the scope. Sessions are of no use here, so neither is a forged request.
 
 For the kinds where the view takes part, `require_check` turns a 2xx answer that was made without any check into a 500:

@@ -14,7 +14,7 @@ from provisioning.share_uses import UseCounts
 from provisioning.shares import NewLink, create_link
 from tests.harness.cast import NOW, Cast
 from tests.provisioning.story import Story, resource_at, tell
-from views import badges, embeds, feeds, polling, shared_answers, shared_pages, shares
+from views import badges, embeds, feeds, shared_answers, shared_pages, shares, unchanged_polls
 
 # Every text that a link may hold back, by what is needed to see it. Each is a word of its own in every format.
 ERROR_WORDS = ("sentinelsummary", "sentineldetail", "sentinelwhere", "sentinelrunerror", "sentinelfault")
@@ -58,11 +58,11 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A minute after the story began."""
     clock = Clock()
-    for module in (badges, embeds, feeds, polling, shared_answers, shared_pages, shares):
+    for module in (badges, embeds, feeds, shared_answers, shared_pages, shares, unchanged_polls):
         monkeypatch.setattr(module, "now_ms", lambda: clock.now)
     # What another test has noted counts for nothing here.
     counts = UseCounts()
-    monkeypatch.setattr(polling, "uses", counts)
+    monkeypatch.setattr(unchanged_polls, "uses", counts)
     monkeypatch.setattr(shared_answers, "uses", counts)
     monkeypatch.setattr(shares, "uses", counts)
     return clock
