@@ -11,7 +11,7 @@ from provisioning.claims import claim
 from provisioning.errors import NotFound, Refused
 from provisioning.fold import RunFold
 from provisioning.record import step_record
-from provisioning.resources import TABLES, is_before
+from provisioning.resources import TABLES, is_before, nobody_spoke_of
 from provisioning.revisions import lock_organization, next_revision
 from provisioning.states import Liveness, RunOutcome, RunPhase
 from provisioning.status_counts import add_counts
@@ -136,8 +136,10 @@ def _interrupt(run: Run, now: int) -> None:
             _count(before, resource)
             said = claim(own, finished=True)
             if resource.planned_run == run.id:
-                resource.planned_run, resource.planned_action, resource.reason = None, None, "not_started"
+                resource.planned_run = resource.planned_action = None
                 resource.state_changed_at = now
+                if nobody_spoke_of(resource):
+                    resource.reason = "not_started"
             if said.at is not None and is_before(resource, said.at, run):
                 resource.provisioning_state, resource.reason = str(said.state), "closed_by_hand"
                 resource.state_changed_at = resource.operation_ended_at = now

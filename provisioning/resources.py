@@ -313,7 +313,7 @@ class ResourceWriter:
             return
         if row.planned_run == run_id:
             self._forget_plan(row, ended=said.at is None)
-        if row.claim_run is None and row.planned_run is None and said.at is None and not row.provisioning_state:
+        if said.at is None and row.planned_run is None and nobody_spoke_of(row):
             _set(row, "reason", "not_started")
             _set(row, "run_id", row.run_id or run_id)
         if said.at is None or not is_before(row, said.at, self.run):
@@ -360,6 +360,9 @@ class ResourceWriter:
         }
         for name, value in values.items():
             _set(row, name, value)
+        if row.reason == "not_started":
+            # That an earlier run never came to it is of no interest any more.
+            _set(row, "reason", "")
 
     def _forget_plan(self, row: Resource, *, ended: bool) -> None:
         """This run plans the resource no longer: it began, or the run ended. Another run may plan it still."""
@@ -401,6 +404,11 @@ class ResourceWriter:
         )
         plans = [one for one in waiting.tuples() if one[0] not in begun]
         return max(plans, key=lambda one: (one[4] or 0, one[1]), default=None)
+
+
+def nobody_spoke_of(row: Resource) -> bool:
+    """Whether plans are all that is known of the resource: what becomes of them is then its reason."""
+    return row.claim_run is None and not row.provisioning_state
 
 
 def _names(row: BaseModel) -> list[str]:

@@ -110,6 +110,18 @@ def test_a_member_may_close_a_lost_run(cast: Cast, story: Story) -> None:
     assert [step.state_text for step in view.steps] == ["Interrupted", "Not started"]
 
 
+def test_closing_a_run_that_only_planned_leaves_the_reason_of_what_is(cast: Cast) -> None:
+    before = Story(start=NOW - 600_000).planned("web").total(1).started("web")
+    tell(cast.organization.id, before.lines, NOW - 500_000, key="before", end="eof")
+    assert (resource_at("web").provisioning_state, resource_at("web").reason) == ("failed", "interrupted")
+    again = Story(start=NOW).planned("web", "update").planned("db").total(2)
+    run_id = tell(cast.organization.id, again.lines, NOW + 10_000, key="again").run_id
+    look(LOST + 1)
+    close_run(run_id, actor=ACTOR, now=NOW + 1_000_000)
+    assert (resource_at("web").card_status, resource_at("web").reason) == ("error", "interrupted")
+    assert (resource_at("db").card_status, resource_at("db").reason) == ("idle", "not_started")
+
+
 def test_a_late_line_reopens_a_run_closed_by_hand(cast: Cast, story: Story) -> None:
     look(LOST + 1)
     close_run(Run.get().id, actor=ACTOR, now=NOW + 1_000_000)

@@ -14,7 +14,7 @@ from provisioning.resources import TABLES
 from provisioning.states import RESOURCE_MOVES, ProvisioningState
 from provisioning.status_counts import counted_from_rows, status_counts
 from tests.harness.cast import NOW, Cast
-from tests.provisioning.story import TYPES, Story, tell
+from tests.provisioning.story import TYPES, Story, resource_at, tell
 
 LATER = NOW + 10_000_000
 
@@ -124,6 +124,21 @@ def test_every_order_of_arrival_ends_in_the_same_state(
         tell(organization, lines, LATER, key=f"run-{number}", end=end, first=lines[0].sequence if lines else 0)
     assert final_state(organization) == expected
     assert_moves_are_legal()
+
+
+def test_a_plan_of_another_run_takes_the_place_of_one_that_was_not_carried_out(cast: Cast) -> None:
+    """Found by the test above, in one of some thousand deliveries."""
+    abandoned = Story(start=NOW).planned("db").planned("web").started("web").failed("web").lines
+    again = Story(start=NOW).planned("db").lines
+    states = []
+    for order in ("0e1", "01e", "10e"):
+        organization = clean()
+        for one in order:
+            lines, end = {"0": (abandoned, None), "e": ([], "1"), "1": (again, None)}[one]
+            tell(organization, lines, LATER, key="run-1" if one == "1" else "run-0", end=end, first=0)
+        states.append(final_state(organization))
+    assert states[0] == states[1] == states[2]
+    assert resource_at("db").reason == ""
 
 
 def assert_moves_are_legal() -> None:
