@@ -12,7 +12,7 @@ from typing import Literal
 import pytest
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from config import Settings
 from keys import secret_key
@@ -32,6 +32,10 @@ DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
 ACTIVE_MS, SETTLED_MS = 200, 400
+
+# How long a test waits for what comes in a moment on a machine that is not busy.
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 
 on_one_database = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 """For tests of what happens in the browser alone: `pytestmark = on_one_database`."""
@@ -137,7 +141,7 @@ def open_context(browser: Browser, server: RunningServer, faults: Faults) -> Ite
         options.setdefault("viewport", DESKTOP)
         context = browser.new_context(base_url=server.url, color_scheme=look, **options)  # type: ignore[arg-type]
         # Loopback is quick: what takes longer than this does not come.
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         context.on("page", faults.watch)
         if user is not None:
             context.add_cookies([{"name": "slipway", "value": session_cookie(server, user), "url": server.url}])

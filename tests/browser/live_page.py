@@ -47,7 +47,7 @@ async () => {
 """
 
 
-def wait_until_as_reloaded(page: Page, what: str = "", *, seconds: float = 10) -> None:
+def wait_until_as_reloaded(page: Page, what: str = "", *, seconds: float = 30) -> None:
     """Wait until the page shows what a reload of it would."""
     deadline = time.monotonic() + seconds
     while difference := page.evaluate(_COMPARE):

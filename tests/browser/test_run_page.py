@@ -78,9 +78,9 @@ def test_two_thousand_steps_can_be_used(cast: Cast, page_of: PageOf, server: Run
     run.done(addresses[1])
     expect(page.locator("#steps-running .row")).to_have_count(8)
     page.get_by_role("link", name=re.compile("all 1991")).click()
-    expect(page.locator("#steps-done .row")).to_have_count(1991, timeout=20_000)
+    expect(page.locator("#steps-done .row")).to_have_count(1991, timeout=90_000)
     run.done(addresses[2])
-    expect(page.locator("#steps-done .row")).to_have_count(1992, timeout=30_000)
+    expect(page.locator("#steps-done .row")).to_have_count(1992, timeout=90_000)
     wait_until_as_reloaded(page)
 
 
