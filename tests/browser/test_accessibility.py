@@ -18,9 +18,9 @@ from models import Role, Run, Server, ShareLink, Stack
 from provisioning.accounts import setup_link
 from provisioning.audit import COMMAND_LINE
 from provisioning.shares import create_link, revoke_link
-from tests.browser.conftest import Faults, Look, on_one_database, session_cookie
+from tests.browser.conftest import Faults, on_one_database, session_cookie
 from tests.browser.pipeline import Pipeline
-from tests.browser.test_every_page import CONTRAST, EVERYTHING, faults_of
+from tests.browser.test_every_page import faults_in_both_looks
 from tests.docks.stage import Docks
 from tests.harness.cast import Cast
 from tests.harness.server import RunningServer
@@ -31,7 +31,6 @@ from views.clock import now_ms
 pytestmark = on_one_database
 
 PageOf = Callable[..., Page]
-LOOKS = pytest.mark.parametrize(("look", "rules"), [("light", EVERYTHING), ("dark", CONTRAST)])
 
 
 @dataclass(frozen=True)
@@ -135,50 +134,40 @@ def pages(place: Place, server: RunningServer, cast: Cast) -> Iterator[tuple[str
                     break
 
 
-@LOOKS
-def test_every_route_that_is_a_page(
-    look: Look, rules: list[str], place: Place, cast: Cast, page_of: PageOf, server: RunningServer
-) -> None:
-    member = page_of(cast.owner, look=look, reduced_motion="reduce")
-    visitor = page_of(None, look=look, reduced_motion="reduce")
+def test_every_route_that_is_a_page(place: Place, cast: Cast, page_of: PageOf, server: RunningServer) -> None:
+    member = page_of(cast.owner, reduced_motion="reduce")
+    visitor = page_of(None, reduced_motion="reduce")
     found, seen = list[str](), 0
     for path, is_member in pages(place, server, cast):
         page = member if is_member else visitor
         page.goto(path)
-        found += faults_of(page, rules)
+        found += faults_in_both_looks(page)
         seen += 1
     assert not found, "\n".join(found)
     assert seen >= 29
 
 
-@LOOKS
-def test_the_very_first_page(
-    look: Look, rules: list[str], page_of: PageOf, database: object, server: RunningServer
-) -> None:
-    page = page_of(None, look=look, reduced_motion="reduce")
+def test_the_very_first_page(page_of: PageOf, database: object, server: RunningServer) -> None:
+    page = page_of(None, reduced_motion="reduce")
     page.goto(f"/setup/{setup_link(now_ms())}")
     expect(page.get_by_label("Your email")).to_be_visible()
-    assert faults_of(page, rules) == []
+    assert faults_in_both_looks(page) == []
 
 
-@LOOKS
-def test_what_visitors_of_share_links_see(
-    look: Look, rules: list[str], place: Place, page_of: PageOf, faults: Faults, server: RunningServer
-) -> None:
+def test_what_visitors_of_share_links_see(place: Place, page_of: PageOf, faults: Faults, server: RunningServer) -> None:
     faults.expect("410|404")
-    page, found = page_of(None, look=look, reduced_motion="reduce"), list[str]()
+    page, found = page_of(None, reduced_motion="reduce"), list[str]()
     for name, token in [*place.links.items(), ("unknown", "share_nobody")]:
         for path in (f"/s/{token}", f"/embed/{token}"):
             if name == "feed" and path.startswith("/embed/"):
                 continue
             page.goto(path)
-            found += faults_of(page, rules)
+            found += faults_in_both_looks(page)
     assert not found, "\n".join(found)
 
 
-@LOOKS
 def test_what_members_are_refused(
-    look: Look, rules: list[str], place: Place, cast: Cast, page_of: PageOf, faults: Faults, server: RunningServer
+    place: Place, cast: Cast, page_of: PageOf, faults: Faults, server: RunningServer
 ) -> None:
     faults.expect("status of 4")
     for table in (Server, DatabaseRow):
@@ -192,20 +181,19 @@ def test_what_members_are_refused(
     }
     found = list[str]()
     for status, (who, path) in refused.items():
-        page = page_of(who, look=look, reduced_motion="reduce")
+        page = page_of(who, reduced_motion="reduce")
         answer = page.goto(path)
         assert answer is not None and answer.status == status, path
         expect(page.locator("main h1")).to_be_visible()
-        found += faults_of(page, rules)
+        found += faults_in_both_looks(page)
     assert not found, "\n".join(found)
 
 
-@LOOKS
 def test_forms_that_tell_faults(
-    look: Look, rules: list[str], place: Place, cast: Cast, page_of: PageOf, faults: Faults, server: RunningServer
+    place: Place, cast: Cast, page_of: PageOf, faults: Faults, server: RunningServer
 ) -> None:
     faults.expect("status of 422")
-    page, found = page_of(cast.owner, look=look, reduced_motion="reduce"), list[str]()
+    page, found = page_of(cast.owner, reduced_motion="reduce"), list[str]()
     subject = quote(place.values["provision_id"])
     forms = {
         f"/shares/new?subject={subject}": ("Pages that may embed it", "wiki", "Make the link"),
@@ -222,32 +210,29 @@ def test_forms_that_tell_faults(
         page.get_by_label(label, exact=True).first.fill(given)
         page.get_by_role("button", name=button).first.click()
         expect(page.locator(".field-fault, [aria-invalid]").first).to_be_visible()
-        found += faults_of(page, rules)
+        found += faults_in_both_looks(page)
     assert not found, "\n".join(found)
 
 
-@LOOKS
-def test_what_is_shown_once_or_is_no_more(
-    look: Look, rules: list[str], place: Place, cast: Cast, page_of: PageOf, server: RunningServer
-) -> None:
-    page, found = page_of(cast.owner, look=look, reduced_motion="reduce"), list[str]()
+def test_what_is_shown_once_or_is_no_more(place: Place, cast: Cast, page_of: PageOf, server: RunningServer) -> None:
+    page, found = page_of(cast.owner, reduced_motion="reduce"), list[str]()
     for subject in ("provision_id", "run_id", "stack_id"):
         page.goto(f"/shares/new?subject={place.values[subject]}")
         page.get_by_label("Pages that may embed it").fill("https://wiki.example.com")
         page.get_by_role("button", name="Make the link").click()
         expect(page.locator("slipway-card article")).to_contain_text("ailed")
-        found += faults_of(page, rules)
+        found += faults_in_both_looks(page)
     page.goto(f"/shares/new?subject={cast.organization.id}")
     page.get_by_role("button", name="Make the link").click()
     expect(page.locator("#the-link")).to_be_visible()
-    found += faults_of(page, rules)
+    found += faults_in_both_looks(page)
     page.goto("/settings/tokens")
     page.get_by_label("Name", exact=True).first.fill("ci")
     page.get_by_role("button", name="Make").first.click()
     expect(page.locator(".once, #the-token").first).to_be_visible()
-    found += faults_of(page, rules)
+    found += faults_in_both_looks(page)
     Run.update(log_removed_at=now_ms()).execute()
     for query in ("", "?q=nobody"):
         page.goto(f"/runs/{place.values['run_id']}/log{query}")
-        found += faults_of(page, rules)
+        found += faults_in_both_looks(page)
     assert not found, "\n".join(found)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from models import ShareLink, Stack
@@ -14,7 +13,7 @@ from provisioning.audit import COMMAND_LINE
 from provisioning.shares import create_link
 from tests.browser.conftest import Faults, on_one_database
 from tests.browser.pipeline import Pipeline
-from tests.browser.test_every_page import CONTRAST, EVERYTHING, faults_of
+from tests.browser.test_every_page import faults_in_both_looks
 from tests.harness.cast import Cast
 from tests.harness.server import RunningServer
 from tests.provisioning.story import resource_at
@@ -138,27 +137,23 @@ def test_sharing_needs_no_script(
     expect(visitor.get_by_role("link", name="reload")).to_be_visible()
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
 def test_axe_finds_nothing_on_the_pages_of_sharing(
-    look: str, cast: Cast, page_of: PageOf, server: RunningServer, faults: Faults,
+    cast: Cast, page_of: PageOf, server: RunningServer, faults: Faults,
     screenshot: Callable[..., list[Path]],
 ) -> None:  # fmt: skip
     faults.expect("410|404")
     run = Pipeline(server, cast).run(WEB, DATABASE)
     run.start(WEB, DATABASE)
     run.fail(DATABASE, "no subnet covers two zones", "It needs two.\n  on main.tf line 14")
-    rules = EVERYTHING if look == "light" else CONTRAST
     found: list[str] = []
-    page = page_of(cast.owner, look=look, reduced_motion="reduce")
+    page = page_of(cast.owner, reduced_motion="reduce")
 
     def look_at(address: str, name: str) -> None:
         if address:
             page.goto(address)
         page.wait_for_timeout(300)
-        found.extend(faults_of(page, rules))
-        if look == "light":
-            screenshot(page, name)
-            page.emulate_media(color_scheme="light")
+        found.extend(faults_in_both_looks(page))
+        screenshot(page, name)
 
     look_at("/shares", "share-list-empty")
     look_at(f"/shares/new?subject={resource_at(DATABASE).id}", "share-form")
@@ -170,7 +165,7 @@ def test_axe_finds_nothing_on_the_pages_of_sharing(
     look_at("", "share-made")
     look_at(f"/p/{resource_at(DATABASE).id}", "card-with-share")
     look_at("/shares", "share-list")
-    page = page_of(None, look=look, reduced_motion="reduce")
+    page = page_of(None, reduced_motion="reduce")
     look_at(address, "shared-resource")
     for fields in ("status", "details"):
         for subject, name in ((run.id, "run"), (Stack.get().id, "stack")):
