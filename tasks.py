@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -46,16 +48,12 @@ def make_queue(settings: Settings) -> Huey:
     @queue.task(expires=timedelta(milliseconds=max(settings.watch_every_ms, 1_000)))
     def watch() -> None:
         """Call silent runs quiet, and those that stay silent lost."""
-        try:
+        with _closed_when_it_fails():
             changed = liveness.watch(
                 time.time_ns() // 1_000_000,
                 quiet_after_ms=settings.quiet_after_ms,
                 lost_after_ms=settings.lost_after_ms,
             )
-        except Exception:
-            # A connection that broke stays broken until it is closed; the next look opens a new one.
-            database.close()
-            raise
         if changed:
             log.info("%d runs fell silent or spoke again", changed)
 
@@ -63,28 +61,22 @@ def make_queue(settings: Settings) -> Huey:
     @queue.task(expires=timedelta(hours=1))
     def remove_old_logs() -> None:
         """Remove the logs that are older than the settings keep them."""
-        try:
+        with _closed_when_it_fails():
             removed = retention.remove_old_logs(
                 time.time_ns() // 1_000_000,
                 keep_apply_days=settings.keep_apply_logs_days,
                 keep_plan_days=settings.keep_plan_logs_days,
             )
-        except Exception:
-            database.close()
-            raise
         if removed:
             log.info("The logs of %d runs were old and are removed", removed)
 
     @queue.task(expires=timedelta(hours=1))
     def remove_ended_shares() -> None:
         """Remove the share links that ended longer ago than the settings keep them."""
-        try:
+        with _closed_when_it_fails():
             removed = retention.remove_ended_shares(
                 time.time_ns() // 1_000_000, keep_days=settings.keep_ended_shares_days
             )
-        except Exception:
-            database.close()
-            raise
         if removed:
             log.info("%d share links had ended long ago and are removed", removed)
 
@@ -97,11 +89,9 @@ def make_queue(settings: Settings) -> Huey:
         if not at_docks.acquire(blocking=False):
             return
         try:
-            while sync_next(settings):
-                pass
-        except Exception:
-            database.close()
-            raise
+            with _closed_when_it_fails():
+                while sync_next(settings):
+                    pass
         finally:
             at_docks.release()
 
@@ -110,6 +100,16 @@ def make_queue(settings: Settings) -> Huey:
     queue.remove_old_logs = remove_old_logs
     queue.remove_ended_shares = remove_ended_shares
     return queue
+
+
+@contextmanager
+def _closed_when_it_fails() -> Iterator[None]:
+    """A connection that broke stays broken until it is closed; what is done next opens a new one."""
+    try:
+        yield
+    except Exception:
+        database.close()
+        raise
 
 
 def run_worker(settings: Settings) -> None:

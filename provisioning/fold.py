@@ -245,12 +245,9 @@ class RunFold:
         said = self.memory.get("said", "")
         failed = any(step.state is StepState.FAILED for step in self.steps.values())
         errors = failed or bool(self.memory.get("error_seen"))
-        in_flight_keys = [key for key, step in self.steps.items() if step.state is StepState.RUNNING]
-        with_children_in_flight = self._ancestors_of(
-            step for key in in_flight_keys if not (step := self.steps[key]).is_component
-        )
-        for key in in_flight_keys:
-            step = self.steps[key]
+        running = {key: step for key, step in self.steps.items() if step.state is StepState.RUNNING}
+        with_children_in_flight = self._ancestors_of(step for step in running.values() if not step.is_component)
+        for key, step in running.items():
             if step.is_component and said and not errors and step.address not in with_children_in_flight:
                 step.state = StepState.DONE
             else:

@@ -18,6 +18,13 @@ from tests.provisioning.story import TYPES, Story, resource_at, tell
 
 LATER = NOW + 10_000_000
 
+MANY = settings(
+    max_examples=80,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
 
 @st.composite
 def stories(draw: st.DrawFn) -> tuple[list[Change], str | None]:
@@ -102,12 +109,7 @@ def clean() -> str:
     return str(Organization.create(name="Acme", slug="acme", created_at=NOW).id)
 
 
-@settings(
-    max_examples=80,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@MANY
 @given(deliveries())
 def test_every_order_of_arrival_ends_in_the_same_state(
     cast: Cast, delivery: tuple[list[tuple[list[Change], str | None]], list[tuple[int, list[Change], str | None]]]
@@ -204,12 +206,7 @@ def _began(lines: list[Change], address: str, half: str) -> int:
     )
 
 
-@settings(
-    max_examples=80,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@MANY
 @given(deliveries())
 def test_every_resource_is_what_a_simple_model_says(
     cast: Cast,
