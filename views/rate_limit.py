@@ -6,7 +6,6 @@ Only sign-in, set-up and password links ask; every other route pays nothing.
 from __future__ import annotations
 
 import hashlib
-import time
 from ipaddress import ip_address, ip_network
 
 from flask import Flask, request
@@ -18,6 +17,7 @@ from peewee import PeeweeException
 
 from models import RateCount, database
 from provisioning.rows import first_row
+from views.clock import now_ms
 
 # Failures that one address may make for one account, and for all accounts together: an office behind one address
 # still signs in while one of its people has forgotten a password.
@@ -37,7 +37,7 @@ class DatabaseCounts(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count up in the window of the key, or begin a new window, by one statement; return the count."""
-        now = time.time_ns() // 1_000_000
+        now = now_ms()
         with database.atomic():
             RateCount.delete().where(RateCount.expires_at <= now).execute()
             row = {"key": _hashed(key), "count": amount, "expires_at": now + expiry * 1000}
@@ -57,7 +57,7 @@ class DatabaseCounts(Storage):
     def get_expiry(self, key: str) -> float:
         """When the key's window ends, in seconds since 1970."""
         row = self._row(key)
-        return row[1] / 1000 if row else time.time()
+        return (row[1] if row else now_ms()) / 1000
 
     def check(self) -> bool:
         """Whether the storage works: it does where the database does."""
@@ -74,7 +74,7 @@ class DatabaseCounts(Storage):
     def _row(self, key: str) -> tuple[int, int] | None:
         row = first_row(
             RateCount.select(RateCount.count, RateCount.expires_at).where(
-                RateCount.key == _hashed(key), RateCount.expires_at > time.time_ns() // 1_000_000
+                RateCount.key == _hashed(key), RateCount.expires_at > now_ms()
             )
         )
         return (row[0], row[1]) if row else None
@@ -114,7 +114,7 @@ def attempt_succeeded(account: str) -> None:
 
 
 def _rest(limit: RateLimitItem, *key: str) -> int:
-    return max(1, int(limiter.limiter.get_window_stats(limit, *key).reset_time - time.time()) + 1)
+    return max(1, int(limiter.limiter.get_window_stats(limit, *key).reset_time - now_ms() / 1000) + 1)
 
 
 def _address() -> str:
