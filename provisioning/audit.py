@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models import AuditEntry
+from provisioning.cursors import page_of, read_cursor
 from provisioning.rows import rows
 
 
@@ -49,18 +50,15 @@ class Deed:
     detail: str
 
 
-def deeds(organization_id: str, *, before: str = "", limit: int = 50) -> tuple[list[Deed], str]:
-    """One page of an organisation's deeds, newest first, and the cursor of the next page (empty: there is none).
-
-    `before` is a cursor from an earlier call; one that cannot be read gives the first page.
-    """
+def deeds(organization_id: str, *, cursor: str | None = None, limit: int = 50) -> tuple[list[Deed], str | None]:
+    """One page of an organisation's deeds, newest first, and the cursor of the next page, None on the last one."""
     entries = AuditEntry.select(
         AuditEntry.id, AuditEntry.at, AuditEntry.actor, AuditEntry.action, AuditEntry.subject, AuditEntry.detail
     ).where(AuditEntry.organization == organization_id)
-    at, _, entry_id = before.partition("-")
-    if at.isdigit() and len(at) < 16 and entry_id:
-        entries = entries.where((AuditEntry.at < int(at)) | ((AuditEntry.at == int(at)) & (AuditEntry.id < entry_id)))
+    place = read_cursor(cursor, numbers=1)
+    if place is not None:
+        (at,), entry_id = place
+        entries = entries.where((AuditEntry.at < at) | ((AuditEntry.at == at) & (AuditEntry.id < entry_id)))
     newest_first = entries.order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
     found = [Deed(*row) for row in rows(newest_first.limit(limit + 1))]
-    shown = found[:limit]
-    return shown, f"{shown[-1].at}-{shown[-1].id}" if len(found) > limit else ""
+    return page_of(found, limit, lambda deed: (deed.at, deed.id))

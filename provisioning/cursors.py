@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 from provisioning.errors import BadInput
+
+Item = TypeVar("Item")
 
 
 def write_cursor(*values: object) -> str:
     """A cursor from the sort values of a page's last row."""
     return ".".join(str(value) for value in values)
+
+
+def page_of(
+    found: Sequence[Item], limit: int, place: Callable[[Item], tuple[object, ...]]
+) -> tuple[list[Item], str | None]:
+    """The first `limit` of what was found, and the cursor of the next page, None on the last one.
+
+    The caller asks for one row more than `limit`, which tells whether there is a next page. `place` gives an item's
+    sort values, its id last.
+    """
+    shown = list(found[:limit])
+    return shown, write_cursor(*place(shown[-1])) if len(found) > limit else None
 
 
 def read_cursor(text: str | None, *, numbers: int) -> tuple[list[int], str] | None:

@@ -10,7 +10,7 @@ from peewee import ModelSelect
 
 from models import Dock, Event, Membership, Role, Stack, database
 from provisioning.card_rows import TABLE_NAMES, part, rows_of
-from provisioning.cursors import read_cursor, write_cursor
+from provisioning.cursors import page_of, read_cursor
 from provisioning.errors import AmbiguousProvision, MissingPermission, NotAMember, ProvisionNotFound
 from provisioning.filters import Filters
 from provisioning.permissions import givers
@@ -211,9 +211,7 @@ def list_provisioning_operations(
         parts.append(part(kind, condition, tail=f"ORDER BY r.state_changed_at DESC, r.id DESC LIMIT {mark}"))
         values.append(limit + 1)
     found = rows_of(parts, [*values, limit + 1], tail=f"ORDER BY u.state_changed_at DESC, u.id DESC LIMIT {mark}")
-    items = found[:limit]
-    more = len(found) > limit
-    return OperationsPage(items, write_cursor(items[-1].updated_at, items[-1].id) if more else None)
+    return OperationsPage(*page_of(found, limit, lambda card: (card.updated_at, card.id)))
 
 
 def dashboard(
@@ -232,8 +230,11 @@ def dashboard(
         )
     revision = revision_of(organization)
     counts = {CardStatus(name): count for name, count in status_counts(organization).items()}
-    found = _dashboard_rows(organization, filters, cursor, limit + 1)
-    cards = found[:limit]
+    cards, next_cursor = page_of(
+        _dashboard_rows(organization, filters, cursor, limit + 1),
+        limit,
+        lambda card: (int(_section_of(card)), card.updated_at, card.id),
+    )
     by_section: dict[Section, list[ProvisionStatus]] = {section: [] for section in Section}
     for card in cards:
         by_section[_section_of(card)].append(card)
@@ -247,8 +248,6 @@ def dashboard(
         for section, shown in by_section.items()
         if shown
     ]
-    last = cards[-1] if len(found) > limit else None
-    next_cursor = write_cursor(int(_section_of(last)), last.updated_at, last.id) if last else None
     return Dashboard(
         organization_id=organization,
         revision=revision,
@@ -375,9 +374,7 @@ def page_of_events(query: ModelSelect, cursor: str | None, limit: int) -> tuple[
         (at,), event_id = place
         query = query.where((Event.occurred_at < at) | ((Event.occurred_at == at) & (Event.id < event_id)))
     found = list(query.order_by(Event.occurred_at.desc(), Event.id.desc()).limit(limit + 1))
-    shown = found[:limit]
-    more = len(found) > limit
-    return shown, write_cursor(shown[-1].occurred_at, shown[-1].id) if more else None
+    return page_of(found, limit, lambda event: (event.occurred_at, event.id))
 
 
 def history_entry(event: Event) -> HistoryEntry:

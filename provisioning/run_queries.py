@@ -11,7 +11,7 @@ from ingest.resource_types import display_type, resource_name
 from models import Run, Stack, Step, database
 from provisioning import line_ranges
 from provisioning.card_rows import RUN_SELECT, TABLE_NAMES, part, past_durations, rows_of, run_brief, usual_range
-from provisioning.cursors import read_cursor, write_cursor
+from provisioning.cursors import page_of, read_cursor
 from provisioning.errors import MissingPermission, NotFound
 from provisioning.permissions import find_person, givers
 from provisioning.queries import PAGE_SIZE, readable_organization
@@ -75,13 +75,7 @@ def list_runs(
         condition += f" AND (n.started_at, n.id) < ({mark}, {mark})"
         parameters += [place[0][0], place[1]]
     found = _runs(f"WHERE {condition} ORDER BY n.started_at DESC, n.id DESC LIMIT {mark}", [*parameters, limit + 1])
-    runs = found[:limit]
-    more = len(found) > limit
-    return RunsPage(
-        runs,
-        write_cursor(runs[-1].started_at, runs[-1].id) if more else None,
-        revision_of(organization),
-    )
+    return RunsPage(*page_of(found, limit, lambda run: (run.started_at, run.id)), revision_of(organization))
 
 
 def get_run_brief(reader: Reader, run_id: str) -> RunBrief:
@@ -142,11 +136,8 @@ def list_stacks(
     if place is not None:
         query = query.where(Tuple(Stack.last_run_at, Stack.id) < Tuple(place[0][0], place[1]))
     found = list(query.order_by(Stack.last_run_at.desc(), Stack.id.desc()).limit(limit + 1))
-    shown = found[:limit]
-    more = len(found) > limit
-    return StacksPage(
-        stack_briefs(shown), write_cursor(shown[-1].last_run_at, shown[-1].id) if more else None, revision
-    )
+    shown, next_cursor = page_of(found, limit, lambda stack: (stack.last_run_at, stack.id))
+    return StacksPage(stack_briefs(shown), next_cursor, revision)
 
 
 def get_stack(reader: Reader, stack_id: str) -> StackView:

@@ -276,6 +276,6 @@ def revoke_token(token_id: str) -> AnyResponse:
 @settings.get("/audit")
 def audit() -> str:
     """Who changed what, newest first."""
-    found, cursor = audit_log.deeds(_organization_id(), before=request.args.get("before", ""))
-    is_first = "before" not in request.args
-    return render_template("settings/audit.html", deeds=found, cursor=cursor, is_first=is_first)
+    cursor = request.args.get("cursor")
+    found, next_cursor = audit_log.deeds(_organization_id(), cursor=cursor)
+    return render_template("settings/audit.html", deeds=found, next_cursor=next_cursor, is_first=not cursor)
