@@ -27,6 +27,7 @@ from models.connection import open_database
 from models.migrate import migrate
 from tests.harness import postgresql
 from tests.harness.cast import NOW, Cast, make_cast
+from tests.harness.compiled_once import CompiledTemplates, compile_routes_once
 from tests.harness.server import RunningServer
 
 DATABASES = tuple(os.environ.get("SLIPWAY_TEST_DATABASES", "sqlite,postgresql").split(","))
@@ -196,13 +197,21 @@ def cast(database: Database) -> Cast:
     return make_cast()
 
 
+@pytest.fixture(scope="session")
+def _compiled_templates() -> Iterator[CompiledTemplates]:
+    with pytest.MonkeyPatch.context() as patch:
+        compile_routes_once(patch)
+        yield CompiledTemplates()
+
+
 @pytest.fixture
-def app(settings: Settings, database: Database) -> Flask:
+def app(settings: Settings, database: Database, _compiled_templates: CompiledTemplates) -> Flask:
     """The app on the test's database."""
     from app import create_app
 
     app = create_app(settings)
     app.testing = True
+    app.jinja_env.bytecode_cache = _compiled_templates
     # Forms are tested for what they do; that they carry a token is a test of its own.
     app.config["WTF_CSRF_ENABLED"] = False
     return app
