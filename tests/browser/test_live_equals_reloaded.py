@@ -13,6 +13,7 @@ from models import Run, Stack
 from provisioning import liveness
 from tests.browser.live_page import wait_until_as_reloaded
 from tests.browser.pipeline import LONG_DETAIL, Pipeline, PipelineRun
+from tests.conftest import DATABASES
 from tests.harness.cast import Cast
 from tests.harness.server import RunningServer
 from tests.provisioning.story import resource_at
@@ -112,7 +113,8 @@ def test_the_comparison_sees_a_difference(cast: Cast, page_of: PageOf, server: R
         wait_until_as_reloaded(page, seconds=0)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+# Each database has changes of its own: these two are the dearest tests of all.
+@pytest.mark.parametrize(("database_kind", "seed"), zip(DATABASES, (1, 2), strict=False), indirect=["database_kind"])
 def test_after_each_of_many_changes(seed: int, cast: Cast, page_of: PageOf, server: RunningServer) -> None:
     turmoil = Turmoil(Pipeline(server, cast), Random(seed))
     first = turmoil.pipeline.run(*ADDRESSES)

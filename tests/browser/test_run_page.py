@@ -95,7 +95,7 @@ def test_a_lost_run_is_closed_by_those_who_may(cast: Cast, page_of: PageOf, serv
     liveness.watch(now_ms(), quiet_after_ms=30_000, lost_after_ms=900_000)
     for page in (viewer, operator):
         expect(page.locator(".top")).to_contain_text("Lost")
-        expect(page.locator("main")).to_contain_text("Last word 33:")
+        expect(page.locator("main")).to_contain_text(re.compile(r"Last word 3\d:\d\d"))
     expect(viewer.get_by_role("button", name="Close this run")).to_have_count(0)
     operator.get_by_role("button", name="Close this run").click()
     expect(operator.locator("main")).to_contain_text("The run is closed.")
