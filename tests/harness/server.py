@@ -86,7 +86,7 @@ class RunningServer:
         if wait:
             self.wait_until(lambda: "Slipway is ready" in self.log[already:], "get ready", seconds=60)
 
-    def wait_until(self, condition: object, what: str, *, seconds: float = 10) -> None:
+    def wait_until(self, condition: object, what: str, *, seconds: float = 60) -> None:
         """Wait until `condition()` holds; fail with the log where it does not, or the server has ended."""
         assert callable(condition)
         deadline = time.monotonic() + seconds
@@ -100,11 +100,11 @@ class RunningServer:
         """End it as Ctrl-C or the system would, and return its exit code."""
         assert self._process is not None
         self._process.send_signal(with_signal)
-        code = self._process.wait(20)
+        code = self._process.wait(60)
         self._process = None
         return code
 
-    def wait(self, seconds: float = 20) -> int:
+    def wait(self, seconds: float = 60) -> int:
         """Wait for it to end by itself, and return its exit code."""
         assert self._process is not None
         code = self._process.wait(seconds)

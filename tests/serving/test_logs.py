@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from logs import WRITE_EVERY_S, LineFormatter, WrittenLater, access_record
+from logs import LineFormatter, WrittenLater, access_record
 from serving import CHECKOUT
 from tests.harness.server import RunningServer
 
@@ -31,7 +31,7 @@ def test_a_line_is_written_soon(written: tuple[logging.Logger, io.StringIO]) -> 
     logger, stream = written
     logger.info("first")
     logger.info("second")
-    deadline = time.monotonic() + 20 * WRITE_EVERY_S
+    deadline = time.monotonic() + 60
     while stream.getvalue() != "first\nsecond\n":
         assert time.monotonic() < deadline, stream.getvalue()
         time.sleep(0.01)
