@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models import AuditEntry
-from provisioning.cursors import page_of, read_cursor
+from provisioning.cursors import newest_first, page_of
 from provisioning.rows import rows
 
 
@@ -55,10 +55,5 @@ def deeds(organization_id: str, *, cursor: str | None = None, limit: int = 50) -
     entries = AuditEntry.select(
         AuditEntry.id, AuditEntry.at, AuditEntry.actor, AuditEntry.action, AuditEntry.subject, AuditEntry.detail
     ).where(AuditEntry.organization == organization_id)
-    place = read_cursor(cursor, numbers=1)
-    if place is not None:
-        (at,), entry_id = place
-        entries = entries.where((AuditEntry.at < at) | ((AuditEntry.at == at) & (AuditEntry.id < entry_id)))
-    newest_first = entries.order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
-    found = [Deed(*row) for row in rows(newest_first.limit(limit + 1))]
-    return page_of(found, limit, lambda deed: (deed.at, deed.id))
+    found = rows(newest_first(entries, AuditEntry.at, AuditEntry.id, cursor, limit))
+    return page_of([Deed(*row) for row in found], limit, lambda deed: (deed.at, deed.id))

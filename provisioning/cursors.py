@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from peewee import Field, ModelSelect, Tuple
+
 from provisioning.errors import BadInput
 
 Item = TypeVar("Item")
-
-
-def write_cursor(*values: object) -> str:
-    """A cursor from the sort values of a page's last row."""
-    return ".".join(str(value) for value in values)
 
 
 def page_of(
@@ -24,7 +21,19 @@ def page_of(
     sort values, its id last.
     """
     shown = list(found[:limit])
-    return shown, write_cursor(*place(shown[-1])) if len(found) > limit else None
+    return shown, ".".join(map(str, place(shown[-1]))) if len(found) > limit else None
+
+
+def newest_first(query: ModelSelect, at: Field, item_id: Field, cursor: str | None, limit: int) -> ModelSelect:
+    """The query's rows from the cursor's place on, by time and id, and one more than `limit` of them: see `page_of`.
+
+    Raises `BadInput` where the cursor is not one of this list.
+    """
+    place = read_cursor(cursor, numbers=1)
+    if place is not None:
+        (moment,), last_id = place
+        query = query.where(Tuple(at, item_id) < Tuple(moment, last_id))
+    return query.order_by(at.desc(), item_id.desc()).limit(limit + 1)
 
 
 def read_cursor(text: str | None, *, numbers: int) -> tuple[list[int], str] | None:

@@ -10,7 +10,7 @@ from peewee import ModelSelect
 
 from models import Dock, Event, Membership, Role, Stack, database
 from provisioning.card_rows import TABLE_NAMES, part, rows_of
-from provisioning.cursors import page_of, read_cursor
+from provisioning.cursors import newest_first, page_of, read_cursor
 from provisioning.errors import AmbiguousProvision, MissingPermission, NotAMember, ProvisionNotFound
 from provisioning.filters import Filters
 from provisioning.permissions import givers
@@ -369,11 +369,7 @@ def history(reader: Reader, provision_id: str, *, cursor: str | None = None) -> 
 
 def page_of_events(query: ModelSelect, cursor: str | None, limit: int) -> tuple[list[Event], str | None]:
     """One page of a query on events, newest first, and the cursor of the next, None on the last one."""
-    place = read_cursor(cursor, numbers=1)
-    if place is not None:
-        (at,), event_id = place
-        query = query.where((Event.occurred_at < at) | ((Event.occurred_at == at) & (Event.id < event_id)))
-    found = list(query.order_by(Event.occurred_at.desc(), Event.id.desc()).limit(limit + 1))
+    found = list(newest_first(query, Event.occurred_at, Event.id, cursor, limit))
     return page_of(found, limit, lambda event: (event.occurred_at, event.id))
 
 

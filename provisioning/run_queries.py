@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from peewee import Tuple
-
 from ingest.resource_types import display_type, resource_name
 from models import Run, Stack, Step, database
 from provisioning import line_ranges
 from provisioning.card_rows import RUN_SELECT, TABLE_NAMES, part, past_durations, rows_of, run_brief, usual_range
-from provisioning.cursors import page_of, read_cursor
+from provisioning.cursors import newest_first, page_of, read_cursor
 from provisioning.errors import MissingPermission, NotFound
 from provisioning.permissions import find_person, givers
 from provisioning.queries import PAGE_SIZE, readable_organization
@@ -132,10 +130,7 @@ def list_stacks(
     query = Stack.select().where(Stack.organization == organization)
     if q:
         query = query.where(Stack.name.contains(q))
-    place = read_cursor(cursor, numbers=1)
-    if place is not None:
-        query = query.where(Tuple(Stack.last_run_at, Stack.id) < Tuple(place[0][0], place[1]))
-    found = list(query.order_by(Stack.last_run_at.desc(), Stack.id.desc()).limit(limit + 1))
+    found = list(newest_first(query, Stack.last_run_at, Stack.id, cursor, limit))
     shown, next_cursor = page_of(found, limit, lambda stack: (stack.last_run_at, stack.id))
     return StacksPage(stack_briefs(shown), next_cursor, revision)
 

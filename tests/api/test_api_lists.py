@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from models import Event, Stack, database
+from models import Event, Stack
 from provisioning import api_lists
 from tests.api.conftest import bearer
 from tests.harness.cast import NOW, Cast
-from tests.harness.statements import assert_index_only, count_statements
+from tests.harness.statements import assert_index_only, count_statements, statements_with_parameters
 from tests.provisioning.story import Story, tell
 
 
@@ -104,16 +104,9 @@ def test_their_statements_are_answered_from_indexes(cast: Cast, runs: list[str])
     from provisioning.readers import Reader
 
     reader = Reader(organization_id=cast.organization.id)
-    asked: list[Any] = []
-
-    def remember(event: Any) -> None:
-        asked.append((event.sql, event.params))
-
-    database.obj.query_hooks.append(remember)
-    try:
-        api_lists.list_events(reader, run_id=None, resource_id=None, cursor=None, limit=2)
-        api_lists.list_events(reader, run_id=None, resource_id="srv_1", cursor=None, limit=2)
-    finally:
-        database.obj.query_hooks.remove(remember)
+    with statements_with_parameters() as asked:
+        for cursor in (None, f"{NOW}.evt_x"):
+            api_lists.list_events(reader, run_id=None, resource_id=None, cursor=cursor, limit=2)
+            api_lists.list_events(reader, run_id=None, resource_id="srv_1", cursor=cursor, limit=2)
     for sql, params in asked:
         assert_index_only(sql, params)

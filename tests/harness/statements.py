@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,14 +22,24 @@ def count_statements() -> Iterator[list[str]]:
         assert len(statements) == 1, statements
     """
     statements: list[str] = []
+    with _listening(lambda event: statements.append(event.sql)):
+        yield statements
 
-    def remember(event: Any) -> None:
-        statements.append(event.sql)
 
+@contextmanager
+def statements_with_parameters() -> Iterator[list[tuple[str, Sequence[object]]]]:
+    """As `count_statements`, and what each was run with: so it can be explained."""
+    asked: list[tuple[str, Sequence[object]]] = []
+    with _listening(lambda event: asked.append((event.sql, event.params))):
+        yield asked
+
+
+@contextmanager
+def _listening(remember: Callable[[Any], None]) -> Iterator[None]:
     opened = database.obj
     opened.query_hooks.append(remember)
     try:
-        yield statements
+        yield
     finally:
         opened.query_hooks.remove(remember)
 

@@ -10,11 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from ingest.change import ChangeKind
-from models import Event, Run, Step, database
+from models import Event, Run, Step
 from provisioning import logs
 from provisioning.logs import log_of
 from tests.harness.cast import NOW, Cast, sign_in
-from tests.harness.statements import assert_index_only, count_statements
+from tests.harness.statements import assert_index_only, count_statements, statements_with_parameters
 from tests.manual.conftest import bearer
 from tests.provisioning.story import TYPES, Story, tell
 
@@ -194,17 +194,8 @@ class TestTheLogsPage:
 
 def test_the_log_is_read_from_the_index_of_its_run(cast: Cast) -> None:
     run_id = failed_run(cast)
-    asked: list[tuple[str, list[object]]] = []
-
-    def remember(event: Any) -> None:
-        asked.append((event.sql, event.params))
-
-    opened = database.obj
-    opened.query_hooks.append(remember)
-    try:
+    with statements_with_parameters() as asked:
         log_of(run_id, "terraform", q="quota", before=9)
-    finally:
-        opened.query_hooks.remove(remember)
     assert len(asked) == 3
     for sql, params in asked:
         # The steps of one page of lines are few: they may be sorted.
