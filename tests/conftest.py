@@ -198,20 +198,21 @@ def cast(database: Database) -> Cast:
 
 
 @pytest.fixture(scope="session")
-def _compiled_templates() -> Iterator[CompiledTemplates]:
+def _compiled_once() -> Iterator[CompiledTemplates]:
+    """The templates that apps of this process share; their routes are shared as long as this lasts."""
     with pytest.MonkeyPatch.context() as patch:
         compile_routes_once(patch)
         yield CompiledTemplates()
 
 
 @pytest.fixture
-def app(settings: Settings, database: Database, _compiled_templates: CompiledTemplates) -> Flask:
+def app(settings: Settings, database: Database, _compiled_once: CompiledTemplates) -> Flask:
     """The app on the test's database."""
     from app import create_app
 
     app = create_app(settings)
     app.testing = True
-    app.jinja_env.bytecode_cache = _compiled_templates
+    app.jinja_env.bytecode_cache = _compiled_once
     # Forms are tested for what they do; that they carry a token is a test of its own.
     app.config["WTF_CSRF_ENABLED"] = False
     return app

@@ -14,6 +14,7 @@ from tests.browser.live_page import wait_until_as_reloaded
 from tests.browser.pipeline import Pipeline
 from tests.harness.cast import Cast
 from tests.harness.server import RunningServer
+from views import presentation
 from views.clock import now_ms
 
 PageOf = Callable[..., Page]
@@ -94,10 +95,12 @@ def test_a_lost_run_is_closed_by_those_who_may(cast: Cast, page_of: PageOf, serv
     for page in (viewer, operator):
         page.goto(f"/runs/{run.id}")
         expect(page.get_by_role("button", name="Close this run")).to_have_count(0)
-    Run.update(last_word_at=now_ms() - 2_000_000).where(Run.id == run.id).execute()
+    last_word = now_ms() - 2_000_000
+    Run.update(last_word_at=last_word).where(Run.id == run.id).execute()
     liveness.watch(now_ms(), quiet_after_ms=30_000, lost_after_ms=900_000)
     for page in (viewer, operator):
         expect(page.locator(".top")).to_contain_text("Lost")
+        expect(page.locator(".remark time")).to_have_attribute("datetime", presentation.iso_moment(last_word))
         expect(page.locator("main")).to_contain_text(re.compile(r"Last word 3\d:\d\d"))
     expect(viewer.get_by_role("button", name="Close this run")).to_have_count(0)
     operator.get_by_role("button", name="Close this run").click()

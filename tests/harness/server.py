@@ -84,7 +84,7 @@ class RunningServer:
                 preexec_fn=end_with_parent,  # noqa: PLW1509
             )
         if wait:
-            self.wait_until(lambda: "Slipway is ready" in self.log[already:], "get ready", seconds=60)
+            self.wait_until(lambda: "Slipway is ready" in self.log[already:], "get ready")
 
     def wait_until(self, condition: object, what: str, *, seconds: float = 60) -> None:
         """Wait until `condition()` holds; fail with the log where it does not, or the server has ended."""
