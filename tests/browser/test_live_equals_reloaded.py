@@ -114,7 +114,9 @@ def test_the_comparison_sees_a_difference(cast: Cast, page_of: PageOf, server: R
 
 
 # Each database has changes of its own: these two are the dearest tests of all.
-@pytest.mark.parametrize(("database_kind", "seed"), zip(DATABASES, (1, 2), strict=False), indirect=["database_kind"])
+@pytest.mark.parametrize(
+    ("database_kind", "seed"), list(zip(DATABASES, (1, 2), strict=False)), indirect=["database_kind"]
+)
 def test_after_each_of_many_changes(seed: int, cast: Cast, page_of: PageOf, server: RunningServer) -> None:
     turmoil = Turmoil(Pipeline(server, cast), Random(seed))
     first = turmoil.pipeline.run(*ADDRESSES)
